@@ -1,0 +1,7 @@
+"""The subject of an audit: a model, its data, and what is known about both."""
+
+from trustcheck.subject._context import Context
+from trustcheck.subject._schema import Feature, Schema
+from trustcheck.subject._subject import Subject
+
+__all__ = ["Context", "Feature", "Schema", "Subject"]

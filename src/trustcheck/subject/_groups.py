@@ -1,0 +1,109 @@
+"""Groups of people as codes with printable names, and which levels may be printed at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trustcheck.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "(missing)"
+#: A numeric sensitive column with more levels than this is a measurement, not a grouping.
+MOST_NUMERIC_LEVELS = 20
+#: A level of another column is printable if so few levels exist and so many rows share it.
+PRINTABLE_LEVELS = 50
+PRINTABLE_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Group membership of each row.
+
+    Parameters
+    ----------
+    by : tuple of str
+        The columns whose intersection this is.
+    codes : int array, shape (n,)
+        Position in ``names``.
+    names : tuple of str
+        Printable names; levels of several columns joined by " & ".
+    """
+
+    by: tuple[str, ...]
+    codes: np.ndarray
+    names: tuple[str, ...]
+
+
+def group(frame: pd.DataFrame, by: tuple[str, ...]) -> Groups:
+    """Return the groups formed by the columns of ``by``; missing values are a group of their own.
+
+    Raises
+    ------
+    InputError
+        If a column is unknown, or is a continuous measurement.
+    """
+    import pandas as pd
+
+    for name in by:
+        if name not in frame.columns:
+            raise InputError(
+                f"{name!r} is not a sensitive column of this subject;"
+                f" it has {', '.join(map(str, frame.columns)) or 'none'}. Pass sensitive=[...]"
+            )
+        column = frame[name]
+        if pd.api.types.is_numeric_dtype(column) and column.nunique() > MOST_NUMERIC_LEVELS:
+            raise InputError(
+                f"sensitive column {name!r} is continuous ({column.nunique()} distinct numbers);"
+                f" put it into bands first, e.g. pd.cut(X[{name!r}], [0, 25, 45, 65, 120])"
+            )
+    code = np.zeros(len(frame), dtype=np.int64)
+    levels: list[list[str]] = []
+    for name in by:
+        own, names = _codes(frame[name])
+        code = code * len(names) + own
+        levels.append(names)
+    present, codes = np.unique(code, return_inverse=True)
+    return Groups(by, codes, tuple(_join(int(value), levels) for value in present))
+
+
+def printable_level(column: pd.Series, level: object, *, sensitive: bool = False) -> str:
+    """Return the name under which a level may stand in a report or message.
+
+    A level of a declared sensitive column is printed; so is a level of a column with at most 50
+    levels that at least 10 rows share; any other becomes "level #k", k being its place when
+    levels are ordered by how often they occur.
+    """
+    if sensitive:
+        return str(level)
+    counts = column.value_counts()
+    order = sorted(counts.index, key=lambda value: (-int(counts[value]), str(value)))
+    if level in counts.index:
+        if len(counts) <= PRINTABLE_LEVELS and int(counts[level]) >= PRINTABLE_ROWS:
+            return str(level)
+        return f"level #{order.index(level) + 1}"
+    return "an unseen level"
+
+
+def _codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return codes in the sorted order of the printed levels, missing last."""
+    import pandas as pd
+
+    raw, values = pd.factorize(column, use_na_sentinel=True)
+    names = [str(value) for value in values]
+    unique = sorted(set(names))
+    lookup = np.array([unique.index(name) for name in names] + [len(unique)], dtype=np.int64)
+    codes = lookup[raw]  # -1, the mark of a missing value, takes the last place
+    return codes, ([*unique, MISSING] if (raw < 0).any() else unique)
+
+
+def _join(code: int, levels: list[list[str]]) -> str:
+    parts = []
+    for names in reversed(levels):
+        code, own = divmod(code, len(names))
+        parts.append(names[own])
+    return " & ".join(reversed(parts))

@@ -1,0 +1,214 @@
+"""What kind of value each feature holds, in which range, on which scale; printable, editable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("numeric", "integer", "boolean", "categorical", "datetime", "text")
+#: Text columns with more levels than this, most of them rare, are free text.
+TEXT_LEVELS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column the model reads.
+
+    Parameters
+    ----------
+    kind : {"numeric", "integer", "boolean", "categorical", "datetime", "text"}
+        What its values are. Text is free text: no probe changes it.
+    low, high : float or None
+        Smallest and largest value seen (numeric kinds; datetimes as nanoseconds).
+    scale : float
+        Robust scale: IQR/1.349, else 1.4826 x MAD, else standard deviation, else 1.
+    levels : tuple
+        Levels seen, most frequent first (categorical and boolean kinds).
+    shares : tuple of float
+        Their shares among the values that are not missing.
+    missing : float
+        Share of missing values, 0 to 1.
+    immutable : bool
+        Probes leave it as it is.
+    """
+
+    name: str
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    scale: float = 1.0
+    levels: tuple[Any, ...] = ()
+    shares: tuple[float, ...] = ()
+    missing: float = 0.0
+    immutable: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"feature {self.name!r}: kind {self.kind!r} is none of {KINDS}")
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise InputError(f"feature {self.name!r}: scale must be above 0")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise InputError(f"feature {self.name!r}: low is above high")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether noise can be added to it."""
+        return self.kind in ("numeric", "integer", "datetime")
+
+
+class Schema(Mapping[str, Feature]):
+    """The features by name; prints as a table; ``edit`` returns a changed copy.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"age": [20, 30, 40, 50], "job": ["a", "a", "b", "a"]})
+    >>> schema = Schema.infer(frame).edit(age={"immutable": True})
+    >>> schema["age"].kind, schema["age"].immutable, schema["job"].levels
+    ('integer', True, ('a', 'b'))
+    """
+
+    __slots__ = ("_features",)
+
+    def __init__(self, features: list[Feature]) -> None:
+        self._features = {feature.name: feature for feature in features}
+
+    @classmethod
+    def infer(cls, frame: pd.DataFrame) -> Schema:
+        """Read kinds, ranges, scales and levels off a table."""
+        return cls([_infer(str(name), frame[name]) for name in frame.columns])
+
+    def edit(self, **changes: Mapping[str, Any]) -> Schema:
+        """Return a copy with features changed, e.g. ``edit(age={"immutable": True})``.
+
+        Raises
+        ------
+        InputError
+            If a feature or a field is unknown.
+        """
+        features = dict(self._features)
+        for name, fields in changes.items():
+            if name not in features:
+                raise InputError(f"schema has no feature {name!r}; it has {', '.join(features)}")
+            unknown = sorted(set(fields) - set(Feature.__slots__) | ({"name"} & set(fields)))
+            if unknown:
+                raise InputError(f"feature {name!r} has no field {', '.join(unknown)}")
+            features[name] = replace(features[name], **fields)
+        return Schema(list(features.values()))
+
+    def __getitem__(self, name: str) -> Feature:
+        return self._features[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __repr__(self) -> str:
+        head = f"{'feature':<24} {'kind':<12} {'range or levels':<36} {'scale':>10}  missing"
+        return "\n".join([head, *(_line(feature) for feature in self.values())])
+
+
+def robust_scale(values: np.ndarray) -> float:
+    """Return IQR/1.349, else 1.4826 x MAD, else the standard deviation, else 1.
+
+    Examples
+    --------
+    >>> robust_scale(np.array([0.0, 0, 0, 0, 0, 0, 0, 10]))  # IQR and MAD are 0
+    3.307189...
+    """
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return 1.0
+    quarter, middle, three_quarters = np.quantile(values, [0.25, 0.5, 0.75])
+    candidates = (
+        (three_quarters - quarter) / 1.349,
+        1.4826 * np.median(np.abs(values - middle)),
+        np.std(values),
+    )
+    return next((float(c) for c in candidates if np.isfinite(c) and c > 0), 1.0)
+
+
+def as_numbers(column: pd.Series) -> np.ndarray:
+    """Return a numeric, boolean or datetime column as floats, missing as nan, shape (n,)."""
+    if column.dtype.kind in "mM" or str(column.dtype).startswith("datetime64"):
+        stamps = column.astype("int64").to_numpy(dtype=float)
+        stamps[column.isna().to_numpy()] = np.nan
+        return stamps
+    numbers: np.ndarray = column.to_numpy(dtype=float, na_value=np.nan)
+    return numbers
+
+
+def _infer(name: str, column: pd.Series) -> Feature:
+    missing = float(column.isna().mean())
+    kind = _kind(name, column)
+    if kind in ("numeric", "integer", "datetime"):
+        values = as_numbers(column)
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            return Feature(name, kind, missing=missing)
+        return Feature(
+            name,
+            kind,
+            float(values.min()),
+            float(values.max()),
+            robust_scale(values),
+            missing=missing,
+        )
+    counts = column.dropna().value_counts()
+    # Equal counts are ordered by spelling, so that the order of rows changes nothing.
+    pairs = sorted(
+        zip(counts.index, counts, strict=True), key=lambda pair: (-pair[1], str(pair[0]))
+    )
+    total = max(int(counts.sum()), 1)
+    if kind == "categorical" and len(pairs) > max(TEXT_LEVELS, 0.5 * total):
+        return Feature(name, "text", missing=missing)
+    return Feature(
+        name,
+        kind,
+        levels=tuple(level for level, _ in pairs),
+        shares=tuple(float(count) / total for _, count in pairs),
+        missing=missing,
+    )
+
+
+def _kind(name: str, column: pd.Series) -> str:
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categorical"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        return "datetime"
+    if pd.api.types.is_integer_dtype(dtype):
+        return "integer"
+    if pd.api.types.is_complex_dtype(dtype):
+        raise InputError(f"column {name!r} holds complex numbers; split it into two real columns")
+    if pd.api.types.is_numeric_dtype(dtype):
+        values = as_numbers(column)
+        values = values[np.isfinite(values)]
+        # Integers with gaps arrive as floats; a step of 1 must stay a step of 1.
+        return "integer" if values.size and np.all(values == np.round(values)) else "numeric"
+    return "categorical"
+
+
+def _line(feature: Feature) -> str:
+    if feature.is_numeric and feature.low is not None:
+        span, scale = f"{feature.low:g} to {feature.high:g}", f"{feature.scale:.4g}"
+    else:
+        shown = ", ".join(str(level) for level in feature.levels[:4])
+        more = f" … ({len(feature.levels)} levels)" if len(feature.levels) > 4 else ""
+        span, scale = shown + more, ""
+    fixed = "  immutable" if feature.immutable else ""
+    return f"{feature.name:<24} {feature.kind:<12} {span:<36} {scale:>10}  {feature.missing:.1%}{fixed}"

@@ -1,0 +1,120 @@
+"""One table of a subject (the given data, or the reference) and the answers cached for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.subject._table import mix, row_keys
+from trustcheck.types import NotMeasurable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trustcheck.subject._subject import Subject
+
+
+class Table:
+    """Rows, truth and cached answers; immutable but for the cache."""
+
+    def __init__(
+        self,
+        name: str,
+        frame: pd.DataFrame | None,
+        features: list[str],
+        truth: np.ndarray | None,
+        n: int,
+        extras: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.frame = frame
+        self.features = features
+        self.truth = truth
+        self.n = n
+        self.extras = extras or {}
+        self.answers: dict[str, np.ndarray | None] = {}
+        self._keys: np.ndarray | None = None
+
+    @property
+    def keys(self) -> np.ndarray:
+        """64-bit content key of each row, shape (n,)."""
+        if self._keys is None:
+            import pandas as pd
+
+            frame = pd.DataFrame(index=range(self.n)) if self.frame is None else self.frame
+            extras = [self.extras[name] for name in sorted(self.extras)]
+            if self.truth is not None:
+                extras.append(self.truth)
+            if self.frame is None:  # predictions alone: the answers are the content
+                extras += [a for a in self.answers.values() if a is not None and a.ndim == 1]
+            self._keys = row_keys(frame, extras)
+        return self._keys
+
+
+class Side:
+    """A table as one probe sees it: answers are asked for once, through the probe's own meter."""
+
+    def __init__(self, subject: Subject, table: Table) -> None:
+        self._subject = subject
+        self._table = table
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self._table.n
+
+    @property
+    def X(self) -> pd.DataFrame:  # noqa: N802
+        """The columns the model reads, in its order."""
+        if self._table.frame is None:
+            raise NotMeasurable(self._subject.why_missing("features"))
+        return self._table.frame[self._table.features]
+
+    @property
+    def truth(self) -> np.ndarray:
+        """True classes as codes into ``subject.classes``, or true numbers, shape (n,)."""
+        if self._table.truth is None:
+            raise NotMeasurable(self._subject.why_missing("labels"))
+        return self._table.truth
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether labels are known."""
+        return self._table.truth is not None
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Predicted classes as codes, or predicted numbers, shape (n,)."""
+        answer = self._subject.answer("predictions", self._table)
+        if answer is None:
+            raise NotMeasurable(self._subject.why_missing("predictions"))
+        return answer
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Predicted probabilities, shape (n, classes)."""
+        answer = self._subject.answer("scores", self._table)
+        if answer is None:
+            raise NotMeasurable(self._subject.why_missing("scores"))
+        return answer
+
+    @property
+    def row_keys(self) -> np.ndarray:
+        """64-bit content key of each row, shape (n,)."""
+        return self._table.keys
+
+    def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return positions of up to ``size`` rows drawn without replacement.
+
+        The draw, and the order it comes in, depend on the content of the rows and on ``rng``,
+        not on the order of the table: draw random numbers for the rows in the order returned.
+        """
+        salt = np.uint64(rng.integers(0, 2**63, dtype=np.uint64))
+        keys = mix(self._table.keys ^ salt)
+        size = min(size, self.n)
+        if size < self.n:
+            chosen = np.argpartition(keys, size - 1)[:size]
+            # Rows with one key are copies of each other: any of them will do.
+            return chosen[np.argsort(keys[chosen], kind="stable")]
+        return np.argsort(keys, kind="stable")

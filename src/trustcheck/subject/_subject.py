@@ -1,0 +1,717 @@
+"""The subject: one model and its data, asked once and shared by every probe."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.stats import counts as count_tables
+from trustcheck.subject import _groups, _labels, _table
+from trustcheck.subject._context import Context
+from trustcheck.subject._model import Meter, Model, check_numbers, check_scores, near_tie
+from trustcheck.subject._schema import Schema
+from trustcheck.subject._side import Side, Table
+from trustcheck.types import InputError, NotMeasurable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WHY_MISSING = {
+    "labels": "no labels were given (y)",
+    "predictions": "there are no predictions",
+    "scores": "the model gives no probabilities (predict_proba)",
+    "features": "no feature table was given (X)",
+    "model": "only predictions were given, so the model cannot be asked about other rows",
+    "groups": "no sensitive columns were named (sensitive=)",
+    "reference": "no reference data was given (reference=)",
+    "reference_labels": "the reference data has no labels (reference=(X, y))",
+}
+
+
+class Subject:
+    """A fitted model, its data and what is known about both.
+
+    Parameters
+    ----------
+    model : object
+        Anything with ``predict`` and/or ``predict_proba``, or a callable: a 2-D return is read
+        as probabilities in the order of ``classes``, a 1-D one as predictions.
+    X : table, shape (n, columns)
+        Rows to test on. May hold columns the model does not read (sensitive ones, say).
+    y : array-like, shape (n,), optional
+        True labels or numbers.
+    sensitive : list of str, or table, optional
+        Names of columns of ``X``, or columns kept outside it, that form groups of people.
+    reference : table or (table, array-like), optional
+        The training data: scales, donors, privacy, baselines.
+    features : list of str, optional
+        Columns the model reads; by default its ``feature_names_in_``, else all columns of ``X``.
+    classes : sequence, optional
+        Order of a callable's probability columns.
+    positive : label, optional
+        The positive class of a binary task; by default the larger in sort order.
+    task : {"binary", "multiclass", "regression"}, optional
+        Told from the model and the labels unless given.
+    sample_weight : array-like, shape (n,), optional
+        At least 0; what each row stands for.
+    cluster : array-like, shape (n,), or column name, optional
+        Rows with one value belong together (one person, one household).
+    time : array-like, shape (n,), or column name, optional
+        When each row was observed.
+    schema : Schema or dict, optional
+        A whole schema, or changes to the inferred one: ``{"age": {"immutable": True}}``.
+    seed : int
+        Every random draw comes from it.
+    name : str, optional
+        Shown on the report.
+    context : Context, optional
+        What no table shows.
+
+    Raises
+    ------
+    InputError
+        If the model or the data cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> y = [0, 0, 1, 1]
+    >>> subject = Subject(LogisticRegression().fit(X, y), X, y)
+    >>> subject.task, subject.positive, sorted(subject.offers())
+    ('binary', 1, ['features', 'labels', 'model', 'predictions', 'scores'])
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        sensitive: Any = None,
+        reference: Any = None,
+        features: Iterable[str] | None = None,
+        classes: Iterable[Any] | None = None,
+        positive: Any = None,
+        task: str | None = None,
+        sample_weight: Any = None,
+        cluster: Any = None,
+        time: Any = None,
+        schema: Any = None,
+        seed: int = 0,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> None:
+        frame, bare = _table.to_frame(X)
+        adapter = Model(model, bare=bare)
+        reference_X, reference_y = _split_reference(reference)
+        self._setup(
+            adapter, frame, y, sensitive=sensitive, reference=(reference_X, reference_y),
+            features=features, classes=classes, positive=positive, task=task,
+            sample_weight=sample_weight, cluster=cluster, time=time, schema=schema,
+            seed=seed, name=name or adapter.name, context=context,
+        )  # fmt: skip
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        y_pred: Any,
+        y_proba: Any = None,
+        *,
+        X: Any = None,
+        sensitive: Any = None,
+        reference: Any = None,
+        sample_weight: Any = None,
+        positive: Any = None,
+        name: str | None = None,
+        classes: Iterable[Any] | None = None,
+        task: str | None = None,
+        cluster: Any = None,
+        seed: int = 0,
+    ) -> Subject:
+        """Wrap predictions made elsewhere; probes that must ask the model are skipped.
+
+        Parameters
+        ----------
+        y_true : array-like, shape (n,), or None
+            True labels or numbers.
+        y_pred : array-like, shape (n,)
+            Predicted labels or numbers.
+        y_proba : array-like, shape (n,) or (n, classes), optional
+            Probabilities: of the positive class, or of every class in sorted order.
+        X, sensitive, reference, sample_weight, positive, name
+            As for :class:`Subject`.
+
+        Examples
+        --------
+        >>> subject = Subject.from_predictions(
+        ...     [0, 1, 1], [0, 1, 0], sensitive={"sex": ["f", "m", "f"]}
+        ... )
+        >>> subject.sensitive, subject.n
+        (('sex',), 3)
+        """
+        import pandas as pd
+
+        guess = np.asarray(y_pred)
+        n = len(guess)
+        given = pd.DataFrame(index=range(n)) if X is None else _table.to_frame(X)[0]
+        index = given.index if X is not None else getattr(y_pred, "index", None)
+        if n == 0:
+            raise InputError("y_pred has no rows; trustcheck needs at least one")
+        self = cls.__new__(cls)
+        predicted = _table.to_vector(y_pred, n, what="y_pred", index=index)
+        reference_X, reference_y = _split_reference(reference)
+        self._setup(
+            None, given, y_true, sensitive=sensitive, reference=(reference_X, reference_y),
+            features=None, classes=classes, positive=positive, task=task,
+            sample_weight=sample_weight, cluster=cluster, time=None, schema=None, seed=seed,
+            name=name or "predictions", context=None, predicted=predicted, index=index,
+        )  # fmt: skip
+        answers = self._data.answers
+        if self.task == "regression":
+            answers["predictions"] = _labels.numbers(predicted, what="y_pred")
+            answers["scores"] = None
+            return self
+        answers["predictions"] = _labels.encode(predicted, self._class_list, what="y_pred")
+        answers["scores"] = None
+        if y_proba is not None:
+            scores = np.asarray(y_proba, dtype=float)
+            if scores.ndim == 1 and self.task == "binary" and self.positive_code == 0:
+                scores = 1.0 - scores
+            answers["scores"] = self._pad(check_scores(scores, self._model_classes))
+        return self
+
+    def _setup(
+        self,
+        model: Model | None,
+        frame: pd.DataFrame,
+        y: Any,
+        *,
+        sensitive: Any,
+        reference: tuple[Any, Any],
+        features: Iterable[str] | None,
+        classes: Iterable[Any] | None,
+        positive: Any,
+        task: str | None,
+        sample_weight: Any,
+        cluster: Any,
+        time: Any,
+        schema: Any,
+        seed: int,
+        name: str,
+        context: Context | None,
+        predicted: Any = None,
+        index: Any = None,
+    ) -> None:
+        n = len(frame)
+        index = frame.index if index is None else index
+        truth = None if y is None else _table.to_vector(y, n, what="y", index=index)
+        self._groups_frame = _sensitive_frame(sensitive, frame, index)
+        ref_frame, ref_y = _reference(reference)
+        self.seed = int(seed)
+        self.name = str(name)
+        self.context = context or Context()
+        self._model = model
+        self._meter = Meter()
+        kind = _labels.find_task(
+            task, model, predicted if truth is None else truth, positive=positive
+        )
+        self._class_list: list[Any] = []
+        self._model_classes = 0
+        self.positive: Any = None
+        self.positive_code = 1
+        if kind == "classification":
+            self._class_list = _labels.find_classes(
+                classes, model, ref_y, _pooled(truth, predicted)
+            )
+            self._model_classes = len(
+                list(classes) if classes is not None
+                else model.classes if model is not None and model.classes is not None
+                else self._class_list
+            )  # fmt: skip
+            truth = None if truth is None else _labels.encode(truth, self._class_list, what="y")
+            ref_y = (
+                None
+                if ref_y is None
+                else _labels.encode(ref_y, self._class_list, what="the reference's y")
+            )
+            self.task = "binary" if len(self._class_list) == 2 else "multiclass"
+            if self.task == "binary":
+                self.positive, self.positive_code = _positive(positive, self._class_list)
+            elif positive is not None:
+                raise InputError("positive= is for two classes; this subject has more")
+        else:
+            truth = None if truth is None else _labels.numbers(truth, what="y")
+            ref_y = None if ref_y is None else _labels.numbers(ref_y, what="the reference's y")
+            self.task = "regression"
+        self.features = _feature_names(features, model, frame, self._groups_frame)
+        if ref_frame is not None:
+            absent = [name for name in self.features if name not in ref_frame.columns]
+            if absent:
+                raise InputError(
+                    f"the reference has no column {', '.join(map(repr, absent))}, which the model reads"
+                )
+        weights = None if sample_weight is None else _weights(sample_weight, n, index)
+        self._weights = weights
+        self._cluster = _column_or_vector(cluster, frame, "cluster", index)
+        self._time = _column_or_vector(time, frame, "time", index)
+        import pandas as pd
+
+        self._cluster_codes = (
+            None if self._cluster is None else pd.factorize(self._cluster, use_na_sentinel=False)[0]
+        )
+        frame = frame.reset_index(drop=True)
+        extras: dict[str, Any] = {
+            f"group {g}": self._groups_frame[g] for g in self._groups_frame.columns
+        }
+        if weights is not None:
+            extras["weight"] = weights
+        if self._cluster is not None:
+            extras["cluster"] = self._cluster
+        has_columns = frame.shape[1] > 0
+        self._data = Table("data", frame if has_columns else None, self.features, truth, n, extras)
+        self._reference = (
+            None if ref_frame is None
+            else Table("reference", ref_frame.reset_index(drop=True), self.features, ref_y, len(ref_frame))
+        )  # fmt: skip
+        source = self._reference or self._data
+        self._schema = _schema(schema, source) if source.frame is not None else Schema([])
+        self._counts: dict[Any, Any] = {}
+
+    # What it is -----------------------------------------------------------------------------
+
+    @property
+    def n(self) -> int:
+        """Rows of the given data."""
+        return self._data.n
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Class labels; codes in ``truth`` and ``predictions`` are positions in it."""
+        return tuple(self._class_list)
+
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Names of the sensitive columns."""
+        return tuple(str(name) for name in self._groups_frame.columns)
+
+    @property
+    def schema(self) -> Schema:
+        """Kinds, ranges and scales of the features, from the reference where there is one."""
+        return self._schema
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether rows carry weights."""
+        return self._weights is not None
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether rows belong together in clusters."""
+        return self._cluster_codes is not None
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Sample weights, shape (n,), or None."""
+        return self._weights
+
+    @property
+    def clusters(self) -> np.ndarray | None:
+        """Cluster codes, shape (n,), or None."""
+        return self._cluster_codes
+
+    @property
+    def native(self) -> Any:
+        """The user's own model object; None for predictions alone."""
+        return None if self._model is None else self._model.native
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether the user gave a bare array, so that the model is sent arrays."""
+        return self._model is not None and self._model.bare
+
+    @property
+    def data(self) -> Side:
+        """The given rows and the model's answers to them."""
+        return Side(self, self._data)
+
+    @property
+    def reference(self) -> Side:
+        """The reference rows and the model's answers to them."""
+        if self._reference is None:
+            raise NotMeasurable(self.why_missing("reference"))
+        return Side(self, self._reference)
+
+    @property
+    def X(self) -> pd.DataFrame:  # noqa: N802
+        """The columns the model reads."""
+        return self.data.X
+
+    @property
+    def truth(self) -> np.ndarray:
+        """True classes as codes, or true numbers, shape (n,)."""
+        return self.data.truth
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Predicted classes as codes, or predicted numbers, shape (n,)."""
+        return self.data.predictions
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Predicted probabilities, shape (n, classes)."""
+        return self.data.scores
+
+    def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return positions of up to ``size`` given rows, whatever the order of the table."""
+        return self.data.sample(size, rng)
+
+    def offers(self) -> frozenset[str]:
+        """Name what is available, for probes to state their needs in."""
+        found = {"predictions"}
+        if self._data.frame is not None:
+            found.add("features")
+        if self._data.truth is not None:
+            found.add("labels")
+        if self._model is not None:
+            found.add("model")
+        if self._has_scores():
+            found.add("scores")
+        if self.sensitive:
+            found.add("groups")
+        if self._reference is not None:
+            found.add("reference")
+            if self._reference.truth is not None:
+                found.add("reference_labels")
+        return frozenset(found | self.context.offers())
+
+    def why_missing(self, need: str) -> str:
+        """Say in plain words what is missing and how to give it."""
+        return _WHY_MISSING.get(need, f"the context has no {need} (context=tc.Context({need}=...))")
+
+    # Asking the model -----------------------------------------------------------------------
+
+    def view(self) -> Subject:
+        """Return this subject with a meter of its own; data and cached answers are shared."""
+        seen = copy.copy(self)
+        seen._meter = Meter(self._meter)  # noqa: SLF001 - its own kind
+        return seen
+
+    def rows_sent(self) -> dict[str, int]:
+        """Rows sent to the model so far, by purpose."""
+        return dict(self._meter.rows)
+
+    def calls_made(self) -> dict[str, int]:
+        """Calls of the model so far, by purpose."""
+        return dict(self._meter.calls)
+
+    @property
+    def model_seconds(self) -> float:
+        """Seconds spent inside the model so far."""
+        return self._meter.seconds
+
+    def answer(self, what: str, table: Table) -> np.ndarray | None:
+        """Return cached "predictions" or "scores" of a table, asking the model at most once.
+
+        None where the model gives no such answer.
+        """
+        if what not in table.answers:
+            if self._model is None:
+                return None
+            assert table.frame is not None
+            purpose = "given" if table.name == "data" else "reference"
+            table.answers.update(self._ask_all(table.frame[table.features], what, purpose))
+        return table.answers[what]
+
+    def predict(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
+        """Ask for predictions of other rows: class codes, or numbers, shape (len(X),)."""
+        answer = self._ask_all(X, "predictions", purpose)["predictions"]
+        assert answer is not None
+        return answer
+
+    def predict_proba(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
+        """Ask for probabilities of other rows, shape (len(X), classes)."""
+        answer = self._ask_all(X, "scores", purpose)["scores"]
+        if answer is None:
+            raise NotMeasurable(self.why_missing("scores"))
+        return answer
+
+    def output(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
+        """Return one number per row and class: probabilities, one-hot labels, or the prediction.
+
+        Shape (len(X), classes), or (len(X), 1) for regression.
+        """
+        if self.task == "regression":
+            return self.predict(X, purpose=purpose)[:, None]
+        if self._has_scores():
+            return self.predict_proba(X, purpose=purpose)
+        return np.eye(len(self.classes))[self.predict(X, purpose=purpose)]
+
+    def _ask_all(self, X: pd.DataFrame, what: str, purpose: str) -> dict[str, np.ndarray | None]:
+        """Ask the fewest questions that answer ``what``; return all that was learnt."""
+        model = self._model
+        if model is None:
+            raise NotMeasurable(self.why_missing("model"))
+        if model.is_callable:
+            return self._read(model.ask("call", X, self._meter, purpose))
+        if self.task == "regression":
+            raw = model.ask("predict", X, self._meter, purpose)
+            return {"predictions": check_numbers(raw), "scores": None}
+        if what == "scores":
+            if not model.has_scores:
+                return {"scores": None}
+            raw = model.ask("predict_proba", X, self._meter, purpose)
+            scores = self._pad(check_scores(raw, self._model_classes))
+            learnt: dict[str, np.ndarray | None] = {"scores": scores}
+            if not model.has_labels:
+                learnt["predictions"] = np.argmax(scores, axis=1)
+            elif model.labels_follow_scores:
+                learnt["predictions"] = self._labels_from(scores, X, purpose)
+            return learnt
+        if not model.has_labels or (model.has_scores and model.labels_follow_scores):
+            return self._ask_all(X, "scores", purpose)
+        raw = model.ask("predict", X, self._meter, purpose)
+        return {
+            "predictions": _labels.encode_answers(raw, self._class_list, what="the model's answer")
+        }
+
+    def _labels_from(self, scores: np.ndarray, X: pd.DataFrame, purpose: str) -> np.ndarray:
+        labels = np.argmax(scores, axis=1)
+        tied = near_tie(scores)
+        if tied.any():
+            assert self._model is not None
+            raw = self._model.ask("predict", X[tied], self._meter, purpose + ", ties")
+            labels[tied] = _labels.encode_answers(raw, self._class_list, what="the model's answer")
+        return labels
+
+    def _read(self, raw: np.ndarray) -> dict[str, np.ndarray | None]:
+        """Read a callable's return: two dimensions are probabilities, one is predictions."""
+        if self.task == "regression":
+            return {"predictions": check_numbers(raw), "scores": None}
+        if raw.ndim == 2 and raw.shape[1] > 1:
+            scores = self._pad(check_scores(raw, self._model_classes))
+            return {"scores": scores, "predictions": np.argmax(scores, axis=1)}
+        labels = _labels.encode_answers(raw, self._class_list, what="the model's answer")
+        return {"predictions": labels, "scores": None}
+
+    def _pad(self, scores: np.ndarray) -> np.ndarray:
+        """Give classes the model never saw a probability of 0."""
+        extra = len(self._class_list) - scores.shape[1]
+        return np.pad(scores, ((0, 0), (0, extra))) if extra > 0 else scores
+
+    def _has_scores(self) -> bool:
+        if self.task == "regression":
+            return False
+        if self._model is None or self._model.is_callable:
+            # What a callable returns is known only once it has been asked.
+            return self.answer("scores", self._data) is not None
+        return self._model.has_scores
+
+    # Sufficient statistics ------------------------------------------------------------------
+
+    def groups(self, by: str | Iterable[str]) -> _groups.Groups:
+        """Return each row's group; a list of columns means their intersection."""
+        columns = (by,) if isinstance(by, str) else tuple(by)
+        if columns not in self._counts:
+            self._counts[columns] = _groups.group(self._groups_frame, columns)
+        found: _groups.Groups = self._counts[columns]
+        return found
+
+    def counts(self, by: str | Iterable[str], *, labels: bool = True) -> count_tables.CountTable:
+        """Return the count table group x label x prediction (classification only).
+
+        Without ``labels`` the label axis has length 1, and no labels are needed.
+        """
+        groups = self.groups(by)
+        key = (groups.by, labels)
+        if key not in self._counts:
+            classes = len(self._class_list)
+            truth = self.truth if labels else np.zeros(self.n, dtype=np.int64)
+            self._counts[key] = count_tables.count(
+                groups.codes, truth, self.predictions,
+                (len(groups.names), classes if labels else 1, classes),
+                weight=self._weights, cluster=self._cluster_codes,
+            )  # fmt: skip
+        table: count_tables.CountTable = self._counts[key]
+        return table
+
+    def printable_level(self, column: str, level: Any) -> str:
+        """Return the name under which a level of a column may be printed; see HOUSE rules."""
+        source = self._reference or self._data
+        assert source.frame is not None
+        return _groups.printable_level(
+            source.frame[column], level, sensitive=column in self.sensitive
+        )
+
+    def card(self) -> dict[str, Any]:
+        """Return names, shapes and hashes: what a report says about its subject."""
+        return {
+            "name": self.name,
+            "model": "predictions alone" if self._model is None else self._model.name,
+            "task": self.task,
+            "rows": self.n,
+            "features": [
+                {"name": f.name, "kind": f.kind, "immutable": f.immutable}
+                for f in self._schema.values()
+            ],
+            "classes": [str(label) for label in self.classes],
+            "positive": None if self.positive is None else str(self.positive),
+            "sensitive": list(self.sensitive),
+            "weighted": self.has_weights,
+            "clustered": self.has_clusters,
+            "reference_rows": None if self._reference is None else self._reference.n,
+            "labelled": self._data.truth is not None,
+            "data_sha256": fingerprint(self._data),
+            "reference_sha256": None if self._reference is None else fingerprint(self._reference),
+        }
+
+    def __repr__(self) -> str:
+        what = f", positive class {self.positive!r}" if self.positive is not None else ""
+        return f"<Subject {self.name}: {self.task}{what}, {self.n} rows, {len(self.features)} features>"
+
+
+def fingerprint(table: Table) -> str:
+    """Return a hash of a table's content that does not depend on the order of its rows."""
+    keys = np.sort(table.keys)
+    columns = [] if table.frame is None else sorted(map(str, table.frame.columns))
+    digest = hashlib.sha256(repr(columns).encode())
+    digest.update(keys.astype("<u8").tobytes())
+    return digest.hexdigest()
+
+
+def _split_reference(reference: Any) -> tuple[Any, Any]:
+    if reference is None:
+        return None, None
+    if isinstance(reference, tuple):
+        if len(reference) != 2:
+            raise InputError("reference must be a table or a pair (table, labels)")
+        return reference
+    return reference, None
+
+
+def _reference(pair: tuple[Any, Any]) -> tuple[pd.DataFrame | None, pd.Series | None]:
+    table, labels = pair
+    if table is None:
+        return None, None
+    frame, _ = _table.to_frame(table, what="the reference")
+    if labels is None:
+        return frame, None
+    return frame, _table.to_vector(labels, len(frame), what="the reference's y", index=frame.index)
+
+
+def _feature_names(
+    features: Iterable[str] | None, model: Model | None, frame: pd.DataFrame, groups: pd.DataFrame
+) -> list[str]:
+    named = features if features is not None else (model.features if model is not None else None)
+    if named is None:
+        return [str(name) if model is None else name for name in frame.columns]
+    names = [str(name) for name in named]
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        held = (
+            " (it is a sensitive column kept outside X)"
+            if set(absent) & set(groups.columns)
+            else ""
+        )
+        raise InputError(
+            f"X has no column {', '.join(map(repr, absent))}, which the model reads{held}"
+        )
+    return names
+
+
+def _sensitive_frame(sensitive: Any, frame: pd.DataFrame, index: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    if sensitive is None:
+        return pd.DataFrame(index=range(len(frame)))
+    if isinstance(sensitive, str):
+        sensitive = [sensitive]
+    if isinstance(sensitive, (list, tuple)) and all(isinstance(name, str) for name in sensitive):
+        absent = [name for name in sensitive if name not in frame.columns]
+        if absent:
+            raise InputError(
+                f"sensitive names {', '.join(map(repr, absent))}, but X has no such column;"
+                " pass a frame to keep sensitive columns outside X"
+            )
+        return frame[list(sensitive)].reset_index(drop=True)
+    if isinstance(sensitive, Mapping):
+        sensitive = pd.DataFrame(dict(sensitive))
+        index = None if not frame.shape[1] else index
+        columns = {
+            str(c): _table.to_vector(np.asarray(sensitive[c]), len(frame), what="sensitive")
+            for c in sensitive
+        }
+        return pd.DataFrame(columns)
+    if isinstance(sensitive, pd.Series):
+        sensitive = sensitive.to_frame(sensitive.name if sensitive.name is not None else "group")
+    outside, _ = _table.to_frame(sensitive, what="sensitive")
+    columns = {
+        str(name): _table.to_vector(
+            outside[name], len(frame), what=f"sensitive column {name!r}", index=index
+        )
+        for name in outside.columns
+    }
+    return pd.DataFrame(columns)
+
+
+def _weights(sample_weight: Any, n: int, index: Any) -> np.ndarray:
+    values = _labels.numbers(
+        _table.to_vector(sample_weight, n, what="sample_weight", index=index), what="sample_weight"
+    )
+    if (values < 0).any():
+        raise InputError(
+            f"sample_weight is negative in {int((values < 0).sum())} row(s), the first at position"
+            f" {int(np.argmax(values < 0))}; weights are at least 0"
+        )
+    if not values.any():
+        raise InputError("every sample_weight is 0; no row would count")
+    return values
+
+
+def _column_or_vector(given: Any, frame: pd.DataFrame, what: str, index: Any) -> Any:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in frame.columns:
+            raise InputError(f"{what} names column {given!r}, but X has no such column")
+        return frame[given].reset_index(drop=True)
+    return _table.to_vector(given, len(frame), what=what, index=index)
+
+
+def _positive(positive: Any, classes: list[Any]) -> tuple[Any, int]:
+    if positive is None:
+        try:
+            positive = max(classes)
+        except TypeError:
+            positive = classes[-1]
+    if positive not in classes:
+        raise InputError(f"positive={positive!r} is not a class; the classes are {classes}")
+    return positive, classes.index(positive)
+
+
+def _schema(given: Any, source: Table) -> Schema:
+    if isinstance(given, Schema):
+        absent = [name for name in source.features if name not in given]
+        if absent:
+            raise InputError(
+                f"schema has no feature {', '.join(map(repr, absent))}, which the model reads"
+            )
+        return given
+    assert source.frame is not None
+    inferred = Schema.infer(source.frame[source.features])
+    return inferred.edit(**given) if given else inferred
+
+
+def _pooled(truth: pd.Series | None, predicted: pd.Series | None) -> pd.Series | None:
+    import pandas as pd
+
+    known = [series for series in (truth, predicted) if series is not None]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else pd.concat(known, ignore_index=True)

@@ -1,0 +1,105 @@
+"""Tables at the edge: whatever the user has becomes a pandas frame, and goes back as it came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.types import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Frame = pd.DataFrame
+
+
+def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, bool]:
+    """Return a pandas frame (not a copy) and whether the user gave a bare array.
+
+    Raises
+    ------
+    InputError
+        If the table is empty, has no two dimensions, or has duplicate column names.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        frame, bare = table, False
+    elif isinstance(table, pd.Series):
+        frame, bare = table.to_frame(), False
+    else:
+        array = np.asarray(table)
+        if array.ndim != 2:
+            raise InputError(
+                f"{what} must be a table (rows and columns), but it has {array.ndim} dimension(s);"
+                " give a pandas DataFrame or a 2-D array"
+            )
+        frame = pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])
+        bare = True
+    if frame.shape[0] == 0:
+        raise InputError(f"{what} has no rows; trustcheck needs at least one")
+    if not frame.columns.is_unique:
+        twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise InputError(f"{what} has more than one column named {', '.join(twice)}; rename them")
+    return frame, bare
+
+
+def to_vector(values: Any, n: int, *, what: str, index: Any = None) -> Any:
+    """Return ``values`` as a pandas Series of length ``n``, matched by position.
+
+    Raises
+    ------
+    InputError
+        If the length differs, or a pandas index differs from that of the table.
+    """
+    import pandas as pd
+
+    if isinstance(values, pd.DataFrame):
+        if values.shape[1] != 1:
+            raise InputError(f"{what} must be one column, but it has {values.shape[1]}")
+        values = values.iloc[:, 0]
+    if isinstance(values, pd.Series):
+        if index is not None and len(values) == n and not values.index.equals(index):
+            raise InputError(
+                f"{what} and the table have different indexes, so their rows may not match;"
+                " align them, or pass arrays to match by position"
+            )
+        series = values
+    else:
+        array = np.asarray(values)
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]
+        if array.ndim != 1:
+            raise InputError(f"{what} must be one column, but it has {array.ndim} dimensions")
+        series = pd.Series(array)
+    if len(series) != n:
+        raise InputError(f"{what} has {len(series)} rows, but the table has {n}; they must match")
+    return series.reset_index(drop=True)
+
+
+def row_keys(frame: Frame, extras: list[Any]) -> np.ndarray:
+    """Return a 64-bit key per row, a function of the row's content alone, shape (n,).
+
+    Samples and random draws go by these keys, so that the order of rows changes nothing.
+    """
+    import pandas as pd
+
+    keys = np.zeros(len(frame), dtype=np.uint64)
+    columns = [frame[name] for name in sorted(frame.columns, key=str)]
+    for position, column in enumerate([*columns, *extras]):
+        series = pd.Series(column)
+        if series.dtype == object:
+            series = series.map(repr)  # mixed or unhashable values still get a stable key
+        hashed = pd.util.hash_pandas_object(series, index=False).to_numpy(dtype=np.uint64)
+        keys = mix(keys ^ mix(hashed + np.uint64(position)))
+    return keys
+
+
+def mix(keys: np.ndarray) -> np.ndarray:
+    """Scramble 64-bit keys (SplitMix64 finaliser; Steele, Lea & Flood 2014)."""
+    with np.errstate(over="ignore"):
+        keys = keys + np.uint64(0x9E3779B97F4A7C15)
+        keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
