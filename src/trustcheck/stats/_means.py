@@ -298,7 +298,7 @@ def _effective(
     if not v.size:
         return np.nan, 0.0
     n, share = len(v), w / w.sum()
-    p = float(share @ v)
+    p = min(float(share @ v), 1.0)  # rounding must not push it past 1
     spread = p * (1 - p)
     variance, groups = _variance(share * (v - p), codes)
     if variance <= 1e-12 * spread / n or groups == 1:

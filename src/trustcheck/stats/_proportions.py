@@ -124,7 +124,7 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) 
     p, size = _share(successes, n)
     tail = special.ndtr(-z_value(level))
     hits, misses = p * size, (1 - p) * size
-    # The beta quantiles are undefined at no hits (low) and no misses (high), where the end is known.
+    # Without hits (misses) the low (high) end is known and its beta quantile undefined.
     low = np.where(p == 0, 0.0, special.betaincinv(hits, misses + 1, tail))
     high = np.where(p == 1, 1.0, special.betaincinv(hits + 1, misses, 1 - tail))
     return _interval(p, low, high)

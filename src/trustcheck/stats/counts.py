@@ -29,7 +29,9 @@ class CountTable:
     squared: np.ndarray
     clusters: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
-    def share(self, numerator: np.ndarray, denominator: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def share(
+        self, numerator: np.ndarray, denominator: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return each group's share, as (effective successes, effective size).
 
         Parameters
@@ -45,7 +47,9 @@ class CountTable:
 
         Examples
         --------
-        >>> table = count(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), (2, 2, 2))
+        >>> table = count(
+        ...     np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), (2, 2, 2)
+        ... )
         >>> predicted = np.array([[False, True], [False, True]])
         >>> table.share(predicted, np.ones((2, 2), bool))
         (array([1., 1.]), array([2., 2.]))
@@ -119,6 +123,4 @@ def count(
         pair, index = np.unique(cluster.astype(np.int64) * cells + key, return_inverse=True)
         sums = np.bincount(index, weight, len(pair)) if weight is not None else np.bincount(index)
         pairs = (pair // cells, pair % cells, sums.astype(float))
-    return CountTable(
-        rows.reshape(shape), total.reshape(shape), squared.reshape(shape), pairs
-    )
+    return CountTable(rows.reshape(shape), total.reshape(shape), squared.reshape(shape), pairs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,16 @@ class Table:
         self.n = n
         self.extras = extras or {}
         self.answers: dict[str, np.ndarray | None] = {}
+        self.faults: dict[str, Exception] = {}
+        self.lock = threading.RLock()
         self._keys: np.ndarray | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the lock behind when a worker process takes a copy."""
+        return {name: value for name, value in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, lock=threading.RLock())
 
     @property
     def keys(self) -> np.ndarray:

@@ -20,6 +20,10 @@ from trustcheck.types import InputError, NotMeasurable
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Perturbed rows all probes of a default run may send, as a multiple of the given rows; with the
+#: shared pass over data and reference, a run stays below 40 rows per row.
+DEFAULT_BUDGET = 30
+
 _WHY_MISSING = {
     "labels": "no labels were given (y)",
     "predictions": "there are no predictions",
@@ -283,6 +287,7 @@ class Subject:
         source = self._reference or self._data
         self._schema = _schema(schema, source) if source.frame is not None else Schema([])
         self._counts: dict[Any, Any] = {}
+        self._budget: int | None = None
 
     # What it is -----------------------------------------------------------------------------
 
@@ -403,6 +408,24 @@ class Subject:
         seen._meter = Meter(self._meter)  # noqa: SLF001 - its own kind
         return seen
 
+    def with_budget(self, rows: int | None) -> Subject:
+        """Return this subject with a limit on the rows probes may send beyond the shared pass."""
+        seen = copy.copy(self)
+        seen._budget = rows  # noqa: SLF001 - its own kind
+        return seen
+
+    def allowance(self, share: float) -> int:
+        """Return how many perturbed rows a probe may send.
+
+        Parameters
+        ----------
+        share : float
+            What it would like, as a multiple of the given rows. Scaled down where the user's
+            budget is below the default of 30 perturbed rows per given row.
+        """
+        scale = 1.0 if self._budget is None else self._budget / (DEFAULT_BUDGET * self.n)
+        return int(share * self.n * min(scale, 1.0))
+
     def rows_sent(self) -> dict[str, int]:
         """Rows sent to the model so far, by purpose."""
         return dict(self._meter.rows)
@@ -419,15 +442,24 @@ class Subject:
     def answer(self, what: str, table: Table) -> np.ndarray | None:
         """Return cached "predictions" or "scores" of a table, asking the model at most once.
 
-        None where the model gives no such answer.
+        None where the model gives no such answer; a fault of the model is remembered and raised
+        again, so that a failing model is not asked over and over.
         """
-        if what not in table.answers:
-            if self._model is None:
-                return None
-            assert table.frame is not None
-            purpose = "given" if table.name == "data" else "reference"
-            table.answers.update(self._ask_all(table.frame[table.features], what, purpose))
-        return table.answers[what]
+        with table.lock:
+            if what in table.faults:
+                raise table.faults[what]
+            if what not in table.answers:
+                if self._model is None:
+                    return None
+                assert table.frame is not None
+                purpose = "given" if table.name == "data" else "reference"
+                try:
+                    learnt = self._ask_all(table.frame[table.features], what, purpose)
+                except Exception as fault:
+                    table.faults[what] = fault
+                    raise
+                table.answers.update(learnt)
+            return table.answers[what]
 
     def predict(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
         """Ask for predictions of other rows: class codes, or numbers, shape (len(X),)."""

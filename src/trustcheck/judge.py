@@ -1,0 +1,337 @@
+"""Findings and a profile in, verdicts and scores out. Pure: nothing is measured or drawn here.
+
+The scores are trustcheck's own scheme (TR 24028 defines no levels): utility is 60 where a limit
+is exactly met, 100 at the target and 0 at the worst value; a dimension is the weighted geometric
+mean of its requirements; what was not measured counts as 0 in the assured score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck import scoring, standard
+from trustcheck.stats import gaps, settle
+from trustcheck.types import (
+    Assurance,
+    Better,
+    Dimension,
+    Estimate,
+    Finding,
+    Findings,
+    Method,
+    Profile,
+    Report,
+    Requirement,
+    Score,
+    Severity,
+    Status,
+    TrustError,
+    TrustInconclusiveWarning,
+    Verdict,
+    VerdictStatus,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LINE = 60.0  # utility where a limit is exactly met
+CAPS = {Severity.CRITICAL: 39.0, Severity.MAJOR: 59.0}
+REPLICATES = 2000
+_Z = 1.959963984540054
+_PASS, _FAIL = VerdictStatus.PASS, VerdictStatus.FAIL
+_OPEN, _UNMEASURED = VerdictStatus.INCONCLUSIVE, VerdictStatus.NOT_MEASURED
+_EXEMPT = VerdictStatus.NOT_APPLICABLE
+# Formulas on groups, whose open verdicts can name the group that blocks.
+_BY_GROUP: Mapping[str, Callable[..., Any]] = {"gaps.largest_gap": gaps.groups_needed}
+
+
+# One requirement, one finding ----------------------------------------------------------------
+
+
+def ask(
+    finding: Finding,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    metric: str | None = None,
+    strict: bool = False,
+) -> Verdict:
+    """Judge one finding against limits given in code; warns where the data cannot decide."""
+    requirement = Requirement(
+        finding.key, at_most, at_least, metric, dimension=finding.dimension, title=finding.title
+    )
+    verdict = decide(requirement, finding, strict=strict)
+    if verdict.status is _OPEN:
+        warnings.warn(str(verdict), TrustInconclusiveWarning, stacklevel=3)
+    return verdict
+
+
+def decide(requirement: Requirement, finding: Finding | None, *, strict: bool = False) -> Verdict:
+    """Return the verdict of one requirement: the printed 95 % interval decides.
+
+    Pass iff the interval lies inside the limit, fail iff it lies outside, else inconclusive.
+    """
+    dimension = finding.dimension if finding else requirement.dimension or Dimension.ACCOUNTABILITY
+    metric = requirement.metric or (finding.headline if finding else "")
+    key = finding.key if finding else requirement.key
+
+    def verdict(status: VerdictStatus, why: str, **more: Any) -> Verdict:
+        return Verdict(
+            key, requirement, status, f"{status}: {why}", metric, dimension, strict=strict, **more
+        )
+
+    if requirement.not_applicable:
+        return verdict(_EXEMPT, f"{key}: {requirement.not_applicable}")
+    if finding is None:
+        return verdict(_UNMEASURED, f"nothing measured {key}")
+    if finding.status is not Status.MEASURED:
+        what = "was skipped" if finding.status is Status.SKIPPED else "crashed"
+        return verdict(_UNMEASURED, f"{key} {what}: {finding.reason}")
+    if metric not in finding.metrics:
+        return verdict(
+            _UNMEASURED, f"{key} has no metric {metric!r}; it has {', '.join(finding.metrics)}"
+        )
+    estimate = finding.metrics[metric]
+    status = _place(requirement, estimate.low, estimate.high)
+    meets = _place(requirement, estimate.value, estimate.value) is _PASS
+    said = _said(finding, metric, estimate, requirement)
+    more: dict[str, Any] = {"estimate": estimate, "point_meets": meets}
+    if status is _PASS and finding.incomplete:
+        return verdict(_OPEN, f"{said} But {finding.incomplete}", **more)
+    if status is _PASS and _too_weak(finding.assurance, requirement):
+        need = requirement.assurance
+        return verdict(
+            _OPEN, f"{said} But the evidence is {finding.assurance}; {need} is asked for.", **more
+        )
+    if status is _OPEN:
+        rows, group, advice = _settling(finding, metric, estimate, requirement)
+        return verdict(_OPEN, f"{said} {advice}", rows_needed=rows, group=group, **more)
+    return verdict(status, said, **more)
+
+
+def _place(requirement: Requirement, low: float, high: float) -> VerdictStatus:
+    at_most, at_least = requirement.at_most, requirement.at_least
+    if (at_most is not None and low > at_most) or (at_least is not None and high < at_least):
+        return _FAIL
+    inside = (at_most is None or high <= at_most) and (at_least is None or low >= at_least)
+    return _PASS if inside else _OPEN
+
+
+def _too_weak(assurance: Assurance, requirement: Requirement) -> bool:
+    return requirement.assurance is not None and assurance.rank < requirement.assurance.rank
+
+
+def _said(finding: Finding, metric: str, estimate: Estimate, requirement: Requirement) -> str:
+    name = metric.replace("_", " ")
+    where = f" [{finding.key}]"
+    interval = f"95 % interval {estimate.low:.3g} to {estimate.high:.3g}, n = {estimate.n}"
+    return f"{name} {estimate.value:.3g} ({interval}); asked: {requirement.limit_text}{where}."
+
+
+def _settling(
+    finding: Finding, metric: str, estimate: Estimate, requirement: Requirement
+) -> tuple[int | None, str | None, str]:
+    """Return rows needed, the group that needs them, and the advice in words."""
+    limit = _contested(requirement, estimate)
+    exact = "More rows would not help: the value is on the limit."
+    if estimate.method is not Method.INTERVAL:
+        return None, None, "The bounds leave it open; a stronger search or proof could settle it."
+    by_group = _BY_GROUP.get(finding.formula or "")
+    if by_group is not None and metric == finding.headline:
+        need = by_group(**finding.statistics, limit=limit)
+        if need is None:
+            return None, None, exact
+        name = _group_name(finding, need.group)
+        advice = f"About {need.rows} more rows of group {name!r} would settle it"
+        total = need.rows
+        if need.other is not None:
+            advice += f", with {need.other_rows} more of {_group_name(finding, need.other)!r}"
+            total += need.other_rows
+        return total, name, advice + "."
+    rows = settle.rows_needed(estimate.value, estimate.low, estimate.high, estimate.n, limit)
+    if rows is None:
+        return None, None, exact
+    return rows, None, f"About {rows} more rows would settle it."
+
+
+def _contested(requirement: Requirement, estimate: Estimate) -> float:
+    """Return the limit the interval straddles (the nearer one where it straddles both)."""
+    limits = [
+        limit
+        for limit in (requirement.at_least, requirement.at_most)
+        if limit is not None and estimate.low <= limit <= estimate.high
+    ]
+    return min(limits, key=lambda limit: abs(limit - estimate.value))
+
+
+def _group_name(finding: Finding, index: int) -> str:
+    return str(finding.rows[index].get("group", index)) if index < len(finding.rows) else str(index)
+
+
+# A whole report -------------------------------------------------------------------------------
+
+
+def match(
+    profile: Profile, findings: Findings, asked: Iterable[str] | None
+) -> list[tuple[Requirement, Finding | None]]:
+    """Pair requirements with findings.
+
+    A bare key makes one requirement per finding with that id, sharing its weight; a key with
+    ``[...]`` overrides it for that finding; a key that matches nothing is left unmeasured.
+    ``asked`` (probe ids) narrows the profile to what was asked for.
+    """
+    wanted = None if asked is None else set(asked)
+    exact = {requirement.key for requirement in profile.requirements if "[" in requirement.key}
+    pairs: list[tuple[Requirement, Finding | None]] = []
+    for requirement in profile.requirements:
+        bare = requirement.key.partition("[")[0]
+        if wanted is not None and bare not in wanted:
+            continue
+        if requirement.key in exact:
+            pairs.append((requirement, dict(findings).get(requirement.key)))
+            continue
+        found = [f for f in findings.values() if f.id == bare and f.key not in exact]
+        overridden = any(key.partition("[")[0] == bare and key in findings for key in exact)
+        if not found:
+            if not overridden:
+                pairs.append((requirement, None))
+            continue
+        share = replace(requirement, weight=requirement.weight / len(found))
+        pairs += [(share, finding) for finding in found]
+    return pairs
+
+
+def judge(
+    findings: Findings,
+    profile: Profile,
+    *,
+    asked: Iterable[str] | None = None,
+    correlations: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return the judged fields of a report: verdicts, scores, verdict, reasons, coverage."""
+    strict = profile.inconclusive == "fail"
+    pairs = match(profile, findings, asked)
+    verdicts = tuple(decide(requirement, finding, strict=strict) for requirement, finding in pairs)
+    normals = scoring.normals([v.key for v in verdicts], correlations or {})
+    scores = tuple(
+        scoring.score(
+            dimension, [v for v in verdicts if v.dimension is dimension], findings, normals
+        )
+        for dimension in Dimension
+    )
+    judged = [
+        s for s in scores if asked is None or any(v.dimension is s.dimension for v in verdicts)
+    ]
+    return {
+        "verdicts": verdicts,
+        "dimension_scores": scores,
+        "verdict": _overall(judged),
+        "reasons": _reasons(verdicts, judged),
+        "coverage": coverage(findings),
+    }
+
+
+def rejudge(report: Report, profile: Profile) -> Report:
+    """Return the report's findings under another profile; nothing is measured again."""
+    asked = None if report.scope == "full" else {finding.id for finding in report.findings.values()}
+    fields = judge(report.findings, profile, asked=asked, correlations=report.correlations)
+    return replace(report, profile=profile, **fields)
+
+
+def coverage(findings: Findings) -> dict[str, str]:
+    """Return for each TR 24028 attribute: measured, attested (declared evidence), not covered."""
+    said: dict[str, str] = {}
+    for finding in findings.values():
+        if finding.status is Status.MEASURED:
+            declared = finding.assurance is Assurance.DECLARED
+            for key in finding.keys:
+                said[key] = said.get(key, "attested") if declared else "measured"
+    return {
+        attribute.key: said.get(attribute.key, "not covered")
+        for dimension in standard.load().dimensions
+        for attribute in dimension.attributes
+    }
+
+
+def _overall(scores: Sequence[Score]) -> VerdictStatus:
+    statuses = {score.verdict for score in scores if score.verdict is not _EXEMPT}
+    if _FAIL in statuses:
+        return _FAIL
+    return _PASS if statuses == {_PASS} else _OPEN
+
+
+def _reasons(verdicts: Sequence[Verdict], scores: Sequence[Score]) -> tuple[str, ...]:
+    """Return what stands above the verdict: what could not be measured, then what failed."""
+    unmeasured = [v.message for v in verdicts if v.status is _UNMEASURED and v.requirement.required]
+    failed = [v.message for v in verdicts if v.status is _FAIL]
+    still_open = [v.message for v in verdicts if v.status is _OPEN]
+    empty = [
+        f"not_measured: no requirement was asked of {score.dimension}"
+        for score in scores
+        if score.verdict is _UNMEASURED
+    ]
+    return (*unmeasured, *empty, *failed, *still_open)
+
+
+# What a job or a test does with it ---------------------------------------------------------------
+
+
+def exit_code(report: Report, *, strict: bool = False) -> int:
+    """Return 0 pass, 1 a measured fail, 3 otherwise (inconclusive, or required but unmeasured)."""
+    if report.verdict is _FAIL:
+        return 1
+    return 3 if _blocking(report, strict=strict) else 0
+
+
+def raise_for_status(report: Report, *, strict: bool = False) -> None:
+    """Raise TrustError naming what failed, could not be measured, or (strict) stayed open."""
+    blocking = _blocking(report, strict=strict)
+    if report.verdict is _FAIL or blocking:
+        failed = [v.message for v in report.verdicts if v.status is _FAIL]
+        lines = list(dict.fromkeys([*failed, *blocking])) or [f"the verdict is {report.verdict}"]
+        raise TrustError(f"{report.subject.get('name')}: " + "\n  ".join(["", *lines]).strip())
+
+
+def _blocking(report: Report, *, strict: bool) -> list[str]:
+    strict = strict or report.profile.inconclusive == "fail"
+    blocking = []
+    for verdict in report.verdicts:
+        unmeasured = verdict.status is _UNMEASURED and verdict.requirement.required
+        still_open = verdict.status is _OPEN and not replace(verdict, strict=strict)
+        if unmeasured or still_open:
+            blocking.append(verdict.message)
+    if not report.verdicts:
+        blocking.append("no requirement was judged, so nothing was shown")
+    blocking += [
+        f"not_measured: no requirement was asked of {score.dimension}"
+        for score in report.dimension_scores
+        if report.scope == "full" and score.verdict is _UNMEASURED
+    ]
+    return blocking
+
+
+def scores_frame(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return the scores as a frame, one row per dimension."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "score": math.nan if s.score is None else s.score,
+                "low": s.low,
+                "high": s.high,
+                "verdict": str(s.verdict),
+                "coverage": s.coverage,
+                "assurance": None if s.assurance is None else str(s.assurance),
+            }
+            for s in scores
+        ],
+        index=pd.Index([str(s.dimension) for s in scores], name="dimension"),
+    )

@@ -1,0 +1,189 @@
+"""Is the model right, clearly more often than an answer that ignores the inputs?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trustcheck.probe import Want, probe
+from trustcheck.stats import intervals, ranks, skill
+from trustcheck.types import Better, Estimate, Measurement, NotMeasurable
+
+if TYPE_CHECKING:
+    from trustcheck.subject import Subject
+
+
+def _wants(subject: Subject) -> Iterable[Want]:
+    yield Want("predictions")
+    if "scores" in subject.offers():
+        yield Want("scores")
+
+
+@probe(
+    title="Performance",
+    question="Is the model clearly better than an answer that ignores the inputs?",
+    headline="skill",
+    unit="0 = ignores the inputs, 1 = always right",
+    better="high",
+    keys=("reliability.performance_consistency",),
+    clauses=("8.8.2", "9.10.2"),
+    needs=("labels", "predictions"),
+    wants=_wants,
+    cost="none beyond the shared pass",
+    weights=True,
+    clusters=True,
+)
+def performance(subject: Subject, rng: np.random.Generator) -> Measurement:
+    """Measure skill over the trivial baseline, with the usual metrics beside it.
+
+    Classification: balanced accuracy rescaled so that every answer that ignores the inputs has
+    skill 0 (Youden's J for two classes; Youden 1950). Regression: R^2 against the mean of the
+    reference labels (of the given labels where there is no reference).
+
+    Parameters
+    ----------
+    subject : Subject
+        With labels.
+
+    Returns
+    -------
+    Finding
+        Headline ``skill``, at most 1; further metrics ``accuracy``, ``brier`` and ``auc``
+        (classification), ``mae`` (regression). One detail row per class.
+
+    Examples
+    --------
+    >>> import trustcheck as tc
+    >>> subject = tc.Subject.from_predictions([0, 1] * 100, [0, 1] * 90 + [1, 0] * 10)
+    >>> round(performance(subject).value, 3)
+    0.8
+    """
+    del rng  # nothing is drawn
+    return _regression(subject) if subject.task == "regression" else _classification(subject)
+
+
+def _classification(subject: Subject) -> Measurement:
+    k = len(subject.classes)
+    table, diagonal = subject.counts(()), np.eye(k, dtype=bool)
+    hits, sizes = np.zeros(k), np.zeros(k)
+    for code in range(k):
+        inside = np.zeros((k, k), dtype=bool)
+        inside[code] = True
+        (hits[code],), (sizes[code],) = table.share(diagonal, inside)
+    present = sizes > 0
+    if present.sum() < 2:
+        raise NotMeasurable(
+            "every given row has the same true class, so skill cannot be told from guessing it;"
+            " give rows of the other class too"
+        )
+    got = skill.balanced_skill(hits, sizes)
+    right = (subject.predictions == subject.truth).astype(float)
+    options = {"weights": subject.weights, "clusters": subject.clusters}
+    accuracy = intervals.bounded_mean(right, **options)
+    metrics = {
+        "skill": Estimate(
+            *got,
+            n=subject.n,
+            unit="0 = ignores the inputs, 1 = always right",
+            range=(-1 / (k - 1), 1.0),
+        ),
+        "accuracy": Estimate(*accuracy, n=subject.n, unit="share of rows", range=(0.0, 1.0)),
+    }
+    if "scores" in subject.offers():
+        metrics |= _score_metrics(subject, options)
+    recall = intervals.wilson(hits[present], sizes[present])
+    rows = tuple(
+        {"class": str(subject.classes[code]), "n": int(table.rows[0, code].sum()),
+         "recall": float(value), "low": float(low), "high": float(high)}
+        for code, value, low, high in zip(np.flatnonzero(present), *recall, strict=True)
+    )  # fmt: skip
+    absent = [str(subject.classes[code]) for code in np.flatnonzero(~present)]
+    notes = (
+        [f"No given row has class {', '.join(absent)}; it is left out of the skill."]
+        if absent
+        else []
+    )
+    return Measurement(
+        metrics,
+        rows=rows,
+        statistics={"successes": hits.tolist(), "n": sizes.tolist()},
+        formula="skill.balanced_skill",
+        notes=tuple(notes),
+        picture="intervals",
+        influence=_influence(subject, hits, sizes, right),
+    )
+
+
+def _score_metrics(subject: Subject, options: dict[str, np.ndarray | None]) -> dict[str, Estimate]:
+    scores, truth = subject.scores, subject.truth
+    squared = ((scores - np.eye(scores.shape[1])[truth]) ** 2).sum(axis=1)
+    brier = intervals.bounded_mean(squared / 2, **options)
+    metrics = {
+        "brier": Estimate(
+            *brier,
+            n=subject.n,
+            unit="mean squared error of the probability, 0 is best",
+            range=(0.0, 1.0),
+            better=Better.LOW,
+        )  # fmt: skip
+    }
+    # The rank statistic has no weighted or clustered interval here: left out rather than wrong.
+    if subject.task == "binary" and all(option is None for option in options.values()):
+        score, positive = scores[:, subject.positive_code], truth == subject.positive_code
+        auc = ranks.auc_interval(score[positive], score[~positive])
+        metrics["auc"] = Estimate(
+            *auc,
+            n=subject.n,
+            unit="chance that a positive row scores above a negative one",
+            range=(0.0, 1.0),
+        )
+    return metrics
+
+
+def _influence(
+    subject: Subject, hits: np.ndarray, sizes: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    present = sizes > 0
+    recall = np.divide(hits, sizes, out=np.zeros_like(hits), where=present)
+    truth, k = subject.truth, int(present.sum())
+    share = np.bincount(truth, subject.weights, len(sizes))
+    share = share / share.sum()
+    return (right - recall[truth]) / share[truth] / (k - 1)
+
+
+def _regression(subject: Subject) -> Measurement:
+    truth, error = subject.truth, subject.truth - subject.predictions
+    options = {"weights": subject.weights, "clusters": subject.clusters}
+    if "reference_labels" in subject.offers():
+        constant, where = float(np.mean(subject.reference.truth)), "the reference labels"
+    else:
+        constant, where = float(np.average(truth, weights=subject.weights)), "the given labels"
+    baseline = truth - constant
+    if not np.any(baseline):
+        raise NotMeasurable(
+            "every given row has the same true value, so there is nothing to explain"
+        )
+    got = skill.squared_skill(error, baseline, **options)
+    mae = intervals.mean(np.abs(error), **options)
+    ratio = 1 - got.value
+    influence = -(error**2 - ratio * baseline**2) / np.average(baseline**2, weights=subject.weights)
+    return Measurement(
+        {
+            "skill": Estimate(
+                *got, n=subject.n, unit="share of squared error explained (R^2)", range=(None, 1.0)
+            ),
+            "mae": Estimate(
+                mae.value,
+                max(float(mae.low), 0.0),
+                mae.high,
+                n=subject.n,
+                unit="mean absolute error, in units of the label",
+                range=(0.0, None),
+                better=Better.LOW,
+            ),
+        },  # fmt: skip
+        notes=(f"The trivial answer is the mean of {where}.",),
+        influence=influence,
+    )
