@@ -41,27 +41,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Each public name and the module it lives in, imported when it is first used.
-_HOMES = {
-    "evaluate": "trustcheck._evaluate",
-    **dict.fromkeys(("Context", "Feature", "Schema", "Subject"), "trustcheck.subject"),
-    **dict.fromkeys(
-        (
-            "Estimate",
-            "Finding",
-            "InputError",
-            "Measurement",
-            "NotMeasurable",
-            "Profile",
-            "Report",
-            "Requirement",
-            "TrustError",
-            "TrustInconclusiveWarning",
-            "Verdict",
-        ),
-        "trustcheck.types",
-    ),
-}
 _ROOMS = (
     "accountability",
     "datasets",
@@ -74,20 +53,52 @@ _ROOMS = (
     "safety",
     "security",
 )
-
-__all__ = [  # noqa: PLE0604 - the names above are the list
-    *_HOMES,
-    *_ROOMS,
+__all__ = [
+    "Context",
+    "Estimate",
+    "Feature",
+    "Finding",
+    "InputError",
+    "Measurement",
+    "NotMeasurable",
+    "Profile",
+    "Report",
+    "Requirement",
+    "Schema",
+    "Subject",
+    "TrustError",
+    "TrustInconclusiveWarning",
+    "Verdict",
+    "accountability",
+    "datasets",
+    "drift",
+    "evaluate",
+    "explain",
+    "fairness",
+    "privacy",
+    "reliability",
+    "robustness",
+    "safety",
+    "security",
 ]
+# Where each name lives; what is not listed is a noun of ``types``. All load on first use.
+_HOMES = {
+    "evaluate": "_evaluate",
+    "Context": "subject",
+    "Feature": "subject",
+    "Schema": "subject",
+    "Subject": "subject",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _ROOMS:
         return importlib.import_module(f"trustcheck.{name}")
+    if name in __all__:
+        home = importlib.import_module(f"trustcheck.{_HOMES.get(name, 'types')}")
+        return getattr(home, name)
     raise AttributeError(f"module 'trustcheck' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*_HOMES, *_ROOMS, "__version__"])
+    return sorted([*__all__, "__version__"])

@@ -7,20 +7,16 @@ mean of its requirements; what was not measured counts as 0 in the assured score
 
 from __future__ import annotations
 
-import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from trustcheck import scoring, standard
 from trustcheck.stats import gaps, settle
 from trustcheck.types import (
     Assurance,
-    Better,
     Dimension,
     Estimate,
     Finding,

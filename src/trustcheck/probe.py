@@ -382,9 +382,11 @@ def probes_in(package: ModuleType) -> dict[str, Probe]:
         if not name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{name}")
-        for attribute, value in vars(module).items():
-            if isinstance(value, Probe) and value.fn.__module__ == module.__name__:
-                found[attribute] = value
+        found |= {
+            attribute: value
+            for attribute, value in vars(module).items()
+            if isinstance(value, Probe) and value.fn.__module__ == module.__name__
+        }
     return found
 
 

@@ -121,6 +121,7 @@ def score(
     findings: Findings,
     draws_of: Mapping[str, np.ndarray],
 ) -> Score:
+    """Return a dimension's line: point, assured score, upper end, verdict and coverage."""
     counted = [v for v in verdicts if v.status is not _EXEMPT]
     if not counted:
         reason = "no requirement was asked of it" if not verdicts else "not applicable, as stated"

@@ -114,11 +114,11 @@ class Dataset:
         >>> len(X_train), len(X_test)
         (32561, 16281)
 
-        The bank's customers of 2010 were not those of 2008:
+        The bank's later calls did not go like its first ones:
 
         >>> X_train, X_test, y_train, y_test = load_bank_marketing().train_test()
         >>> print(f"{y_train.mean():.1%} then, {y_test.mean():.1%} later")
-        5.1% then, 25.8% later
+        5.6% then, 24.5% later
         """
         train, test = self._positions(test_size, seed)
         X, y = self.X, self.y
@@ -171,11 +171,11 @@ def load_german_credit() -> Dataset:
         split="random",
         description=(
             "Statlog (German Credit Data), H. Hofmann, UCI Machine Learning Repository, 1994, "
-            "doi:10.24432/C5NC77, CC BY 4.0. 1,000 applicants of a German bank; 1 is a good risk. "
-            "Warning: U. Groemping (South German Credit Data: Correcting a Widely Used Data Set, "
-            "2019) shows that the code table in general use is wrong for several columns. The code "
-            "read as divorced, separated or married women also holds single men, so `sex` and "
-            "figures by sex show how a tool works and say nothing about the bank. The "
+            "doi:10.24432/C5NC77, CC BY 4.0. 1,000 applicants of a German bank; 1 is a good risk."
+            " Warning: U. Groemping (South German Credit Data: Correcting a Widely Used Data Set,"
+            " 2019) shows that the code table in general use is wrong for several columns. The "
+            "code read as divorced, separated or married women also holds single men, so `sex` "
+            "and figures by sex show how a tool works and say nothing about the bank. The "
             "original description counts a bad risk taken for good as 5, the reverse as 1."
         ),
     )
@@ -223,12 +223,13 @@ def load_adult(split: Literal["train", "test"] | None = None) -> Dataset:
         drop=("fnlwgt", "split"),
         split="given" if split is None else "random",
         description=(
-            "Adult (Census Income), B. Becker and R. Kohavi, UCI Machine Learning Repository, 1996, "
-            "doi:10.24432/C5XW20, CC BY 4.0. Extract of the 1994 US Current Population Survey; 1 is "
-            "an income over 50,000 dollars. `fnlwgt` is a sampling weight and `split` the published "
-            "split: neither is a model input. Warning: 3,620 rows lack a workclass, occupation or "
-            "country, so base rates in the literature differ (23.93 % of all rows, 24.78 % of the "
-            "complete ones); 52 rows repeat another, some of them across the split."
+            "Adult (Census Income), B. Becker and R. Kohavi, UCI Machine Learning Repository, "
+            "1996, doi:10.24432/C5XW20, CC BY 4.0. Extract of the 1994 US Current Population "
+            "Survey; 1 is an income over 50,000 dollars. `fnlwgt` is a sampling weight and "
+            "`split` the published split: neither is a model input. Warning: 3,620 rows lack a "
+            "workclass, occupation or country, so base rates in the literature differ (23.93 % of"
+            " all rows, 24.78 % of the complete ones); 52 rows repeat another, some of them "
+            "across the split."
         ),
     )
 
@@ -258,12 +259,12 @@ def load_bank_marketing() -> Dataset:
         split="time",
         description=(
             "Bank Marketing, S. Moro, P. Cortez and P. Rita, Decision Support Systems 62, 2014, "
-            "doi:10.1016/j.dss.2014.03.001; UCI Machine Learning Repository, doi:10.24432/C5K306, "
-            "CC BY 4.0. Calls of a Portuguese bank, May 2008 to November 2010, in time order; 1 is a "
-            "deposit made. `duration` is known only after the call and so leaks the outcome; `row` "
-            "and `year` are bookkeeping: none is a model input. Warning: the economy changed under "
-            "the campaign, so a random split hides real drift. `pdays` = 999 means never called "
-            "before; unknown values are the level 'unknown', not missing."
+            "doi:10.1016/j.dss.2014.03.001; UCI Machine Learning Repository, doi:10.24432/C5K306,"
+            " CC BY 4.0. Calls of a Portuguese bank, May 2008 to November 2010, in time order; 1 "
+            "is a deposit made. `duration` is known only after the call and so leaks the outcome;"
+            " `row` and `year` are bookkeeping: none is a model input. Warning: the economy "
+            "changed under the campaign, so a random split hides real drift. `pdays` = 999 means "
+            "never called before; unknown values are the level 'unknown', not missing."
         ),
     )
 
@@ -278,5 +279,4 @@ def _read(file: str) -> pd.DataFrame:
             compression="xz" if file.endswith(".xz") else "gzip",
             keep_default_na=False,
             na_values=[""],
-            float_precision="round_trip",
         )

@@ -108,7 +108,7 @@ def _requirement(key: str, value: Any, where: str) -> Requirement:
         raise InputError(
             f"{where}: requirement {key!r} must be a table with a limit, e.g. at_most = 0.1"
         )
-    given = {_NAMES.get(name, name): item for name, item in value.items()}
+    given: dict[str, Any] = {_NAMES.get(str(k), str(k)): item for k, item in value.items()}
     unknown = sorted(set(given) - _FIELDS)
     if unknown:
         raise InputError(f"{where}: requirement {key!r} has unknown keys {', '.join(unknown)}")

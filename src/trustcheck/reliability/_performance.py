@@ -9,7 +9,7 @@ import numpy as np
 
 from trustcheck.probe import Want, probe
 from trustcheck.stats import intervals, ranks, skill
-from trustcheck.types import Better, Estimate, Measurement, NotMeasurable
+from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
@@ -80,8 +80,7 @@ def _classification(subject: Subject) -> Measurement:
         )
     got = skill.balanced_skill(hits, sizes)
     right = (subject.predictions == subject.truth).astype(float)
-    options = {"weights": subject.weights, "clusters": subject.clusters}
-    accuracy = intervals.bounded_mean(right, **options)
+    accuracy = intervals.bounded_mean(right, weights=subject.weights, clusters=subject.clusters)
     metrics = {
         "skill": Estimate(
             *got,
@@ -92,13 +91,18 @@ def _classification(subject: Subject) -> Measurement:
         "accuracy": Estimate(*accuracy, n=subject.n, unit="share of rows", range=(0.0, 1.0)),
     }
     if "scores" in subject.offers():
-        metrics |= _score_metrics(subject, options)
+        metrics |= _score_metrics(subject)
     recall = intervals.wilson(hits[present], sizes[present])
-    rows = tuple(
-        {"class": str(subject.classes[code]), "n": int(table.rows[0, code].sum()),
-         "recall": float(value), "low": float(low), "high": float(high)}
+    rows: tuple[Row, ...] = tuple(
+        {
+            "class": str(subject.classes[code]),
+            "n": int(table.rows[0, code].sum()),
+            "recall": float(value),
+            "low": float(low),
+            "high": float(high),
+        }
         for code, value, low, high in zip(np.flatnonzero(present), *recall, strict=True)
-    )  # fmt: skip
+    )
     absent = [str(subject.classes[code]) for code in np.flatnonzero(~present)]
     notes = (
         [f"No given row has class {', '.join(absent)}; it is left out of the skill."]
@@ -116,10 +120,10 @@ def _classification(subject: Subject) -> Measurement:
     )
 
 
-def _score_metrics(subject: Subject, options: dict[str, np.ndarray | None]) -> dict[str, Estimate]:
+def _score_metrics(subject: Subject) -> dict[str, Estimate]:
     scores, truth = subject.scores, subject.truth
     squared = ((scores - np.eye(scores.shape[1])[truth]) ** 2).sum(axis=1)
-    brier = intervals.bounded_mean(squared / 2, **options)
+    brier = intervals.bounded_mean(squared / 2, weights=subject.weights, clusters=subject.clusters)
     metrics = {
         "brier": Estimate(
             *brier,
@@ -127,10 +131,10 @@ def _score_metrics(subject: Subject, options: dict[str, np.ndarray | None]) -> d
             unit="mean squared error of the probability, 0 is best",
             range=(0.0, 1.0),
             better=Better.LOW,
-        )  # fmt: skip
+        )
     }
     # The rank statistic has no weighted or clustered interval here: left out rather than wrong.
-    if subject.task == "binary" and all(option is None for option in options.values()):
+    if subject.task == "binary" and not (subject.has_weights or subject.has_clusters):
         score, positive = scores[:, subject.positive_code], truth == subject.positive_code
         auc = ranks.auc_interval(score[positive], score[~positive])
         metrics["auc"] = Estimate(
@@ -155,7 +159,6 @@ def _influence(
 
 def _regression(subject: Subject) -> Measurement:
     truth, error = subject.truth, subject.truth - subject.predictions
-    options = {"weights": subject.weights, "clusters": subject.clusters}
     if "reference_labels" in subject.offers():
         constant, where = float(np.mean(subject.reference.truth)), "the reference labels"
     else:
@@ -165,8 +168,8 @@ def _regression(subject: Subject) -> Measurement:
         raise NotMeasurable(
             "every given row has the same true value, so there is nothing to explain"
         )
-    got = skill.squared_skill(error, baseline, **options)
-    mae = intervals.mean(np.abs(error), **options)
+    got = skill.squared_skill(error, baseline, weights=subject.weights, clusters=subject.clusters)
+    mae = intervals.mean(np.abs(error), weights=subject.weights, clusters=subject.clusters)
     ratio = 1 - got.value
     influence = -(error**2 - ratio * baseline**2) / np.average(baseline**2, weights=subject.weights)
     return Measurement(
@@ -183,7 +186,7 @@ def _regression(subject: Subject) -> Measurement:
                 range=(0.0, None),
                 better=Better.LOW,
             ),
-        },  # fmt: skip
+        },
         notes=(f"The trivial answer is the mean of {where}.",),
         influence=influence,
     )

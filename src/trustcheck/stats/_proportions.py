@@ -86,7 +86,7 @@ def wilson(
     >>> print("{:.3f} in [{:.3f}, {:.3f}]".format(*wilson(81, 263)))
     0.308 in [0.255, 0.366]
     """
-    p, size = _share(successes, n)
+    p, size = share(successes, n)
     z = z_value(level) if z is None else z
     return _interval(p, _wilson_low(p, size, z), 1 - _wilson_low(1 - p, size, z))
 
@@ -121,7 +121,7 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) 
     >>> print("{:.3f} in [{:.3f}, {:.3f}]".format(*clopper_pearson(0, 30)))
     0.000 in [0.000, 0.116]
     """
-    p, size = _share(successes, n)
+    p, size = share(successes, n)
     tail = special.ndtr(-z_value(level))
     hits, misses = p * size, (1 - p) * size
     # Without hits (misses) the low (high) end is known and its beta quantile undefined.
@@ -287,16 +287,16 @@ def koopman(
     >>> print("{:.3f} in [{:.3f}, {:.3f}]".format(*koopman(36, 40, 16, 80)))
     4.500 in [2.940, 7.152]
     """
-    (p1, m1), (p2, m2) = _share(x1, n1), _share(x2, n2)
+    (p1, m1), (p2, m2) = share(x1, n1), share(x2, n2)
     z = z_value(level) if z is None else z
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = p1 / p2
-        low, high = _koopman_low(p1, m1, p2, m2, z), 1 / _koopman_low(p2, m2, p1, m1, z)
+        value, high = p1 / p2, 1 / koopman_low(p2, m2, p1, m1, z)
+    low = koopman_low(p1, m1, p2, m2, z)
     # fmin, fmax: the ends are known even where the value is 0 / 0.
     return Interval(*map(_plain, (value, np.fmin(low, value), np.fmax(high, value))))
 
 
-def _share(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+def share(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     """Proportions and sizes of one shape, the proportion nan where the size is 0."""
     x, size = np.broadcast_arrays(np.asarray(successes, dtype=float), np.asarray(n, dtype=float))
     if np.any(size < 0):
@@ -327,7 +327,7 @@ def _wilson_low(p: Floats, n: Floats, z: float) -> Floats:
         return np.asarray(p * p / (p + c / 2 + np.sqrt(c * (p * (1 - p) + c / 4))))
 
 
-def _koopman_low(p1: Floats, n1: Floats, p2: Floats, n2: Floats, z: float) -> Floats:
+def koopman_low(p1: Floats, n1: Floats, p2: Floats, n2: Floats, z: float) -> Floats:
     """Smallest ratio that the score test at `z` does not reject.
 
     With ``s = (x1 - n1 t1) / (1 - t1)`` the likelihood equations under a given ratio give
@@ -343,7 +343,8 @@ def _koopman_low(p1: Floats, n1: Floats, p2: Floats, n2: Floats, z: float) -> Fl
         t = t + np.where(beyond, step, -step)
         step = step / 2
     s = x1 - t
-    # With x1 = n1, s stops at n1 while t1 falls below 1 by whatever the statistic still lacks.
-    lacking = np.maximum(z * z / n1**2 - q2 / (x2 + n1), 0)
-    t1 = np.where(q1 == 0, 1 / (1 + n1 * lacking), t / (n1 * q1 + t))
-    return np.where(p1 == 0, 0 * p2, t1 * (n2 + s) / (x2 + s))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # With x1 = n1, s stops at n1 while t1 falls below 1 by what the statistic still lacks.
+        lacking = np.maximum(z * z / n1**2 - q2 / (x2 + n1), 0)
+        t1 = np.where(q1 == 0, 1 / (1 + n1 * lacking), t / (n1 * q1 + t))
+        return np.where(p1 == 0, 0 * p2, t1 * (n2 + s) / (x2 + s))

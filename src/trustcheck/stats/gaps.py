@@ -5,18 +5,23 @@ level: `high` is the largest pairwise upper bound. "Some gap exceeds it" is a un
 must hold together: `low` is the largest simultaneous lower bound.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from numpy.typing import ArrayLike
 
-from trustcheck.stats.intervals import koopman, wilson, z_value
+from trustcheck.stats._pairs import Floats, events, lower, peak, simultaneous_z, table, top, upper
+from trustcheck.stats._proportions import koopman_low
+from trustcheck.stats.intervals import wilson, z_value
 
-Floats = NDArray[np.float64]
+__all__ = [
+    "LargestGap",
+    "Needed",
+    "groups_needed",
+    "largest_gap",
+    "simultaneous_z",
+    "smallest_ratio",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,12 @@ def largest_gap(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> L
     0.15 in [0.00, 0.28] (1, 0)
     """
     values, lows, highs = [], [], []
-    for event in _events(successes, n, level):
-        values.append(_peak(np.subtract.outer(event.rates, event.rates), event))
-        lows.append(_peak(-_upper(event, event.z).T, event))
-        highs.append(_peak(_upper(event, z_value(level)), event))
-    value, low, high = max(values), max(lows), max(highs)
-    return LargestGap(value.at, max(low.at, 0.0), high.at, value.pair, high.pair, value.event)
+    for event in events(successes, n, level):
+        values.append(peak(np.subtract.outer(event.rates, event.rates), event))
+        lows.append(peak(lower(event, event.z), event))
+        highs.append(peak(upper(event, z_value(level)), event))
+    value, low, high = map(top, (values, lows, highs))
+    return LargestGap(value.at, max(low.at, 0.0), high.at, value.pair, high.pair, value.column)
 
 
 def smallest_ratio(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> LargestGap:
@@ -125,12 +130,139 @@ def smallest_ratio(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     0.67 in [0.59, 0.77] (0, 1)
     """
     values, lows, highs = [], [], []
-    for event in _events(successes, n, level):
-        ratio = _ratios(event, z_value(level))
-        values.append(_peak(-ratio.value, event))
-        lows.append(_peak(-ratio.low, event))
-        highs.append(_peak(-_ratios(event, event.z).high, event))
-    value, low, high = max(values), max(lows), max(highs)
+    for event in events(successes, n, level):
+        one, other = (event.rates[:, None], event.sizes[:, None]), (event.rates, event.sizes)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # The upper bound of i over j is one over the lower bound of j over i.
+            values.append(peak(-(one[0] / other[0]), event))
+            lows.append(peak(-koopman_low(*one, *other, z_value(level)), event))
+            highs.append(peak(-1 / koopman_low(*one, *other, event.z).T, event))
+    value, low, high = map(top, (values, lows, highs))
+    ends = -value.at, -low.at, min(-high.at, 1.0)
     if np.isinf(value.at):
-        return LargestGap(np.nan, np.nan, np.nan, value.pair, low.pair, value.event)
-    return LargestGap(-value.at, -low.at, min(-high.at, 1.0), value.pair, low.pair, value.event)
+        ends = np.nan, np.nan, np.nan
+    return LargestGap(*ends, value.pair, low.pair, value.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Rows that would settle an inconclusive gap.
+
+    Attributes
+    ----------
+    group, rows
+        Position of the group that should grow, and by how many rows.
+    other, other_rows
+        The group that must grow with it, and by how many rows; None and 0 if none must.
+    event
+        Column the rows count in: rows are rows of that column's denominator.
+    """
+
+    group: int
+    rows: int
+    other: int | None = None
+    other_rows: int = 0
+    event: int = 0
+
+
+def groups_needed(
+    successes: ArrayLike,
+    n: ArrayLike,
+    limit: float,
+    *,
+    level: float = 0.95,
+    power_margin: float = 0.8416,
+) -> Needed | None:
+    """Rows of which group would bring the largest gap clear of a limit.
+
+    The pair that decides is the blocking one if the observed gap is below the limit; else the one
+    whose gap exceeds the limit by most half-widths of its simultaneous interval. Other pairs are
+    not looked at; they may block next.
+
+    Parameters
+    ----------
+    successes, n, level
+        As in `largest_gap`.
+    limit
+        Limit on the gap.
+    power_margin
+        Normal quantile of the wanted chance that the new data settle it; 0.8416 for 80 %.
+
+    Returns
+    -------
+    Needed or None
+        The smaller group of the pair alone, if that is enough and cheaper; else both groups, to
+        a common size. No rows if the gap is settled already; None if the observed gap equals the
+        limit, which no number of rows settles.
+
+    Raises
+    ------
+    ValueError
+        As in `largest_gap`.
+
+    Notes
+    -----
+    Supposes that the true rates are those observed. Future data then settle the pair with the
+    wanted chance if its Newcombe bound, taken at z + `power_margin` in place of z, clears the
+    limit: the distance to the limit must cover the interval and the noise of the new estimate.
+
+    References
+    ----------
+    Newcombe (1998); Schuirmann (1987) for the decision whose power this is.
+
+    Examples
+    --------
+    >>> from trustcheck.stats.gaps import groups_needed
+    >>> groups_needed([300, 30], [1000, 90], 0.15)
+    Needed(group=1, rows=61, other=None, other_rows=0, event=0)
+    """
+    found = largest_gap(successes, n, level=level)
+    if abs(found.value - limit) < 1e-9:
+        return None
+    passing = found.value < limit
+    peaks = []
+    for event in events(successes, n, level):
+        if passing:
+            near, z = upper(event, z_value(level)), z_value(level)
+        else:
+            gap, z = np.subtract.outer(event.rates, event.rates), event.z
+            near = (gap - limit) / (gap - lower(event, z))
+        peaks.append((*peak(near, event), z))
+    _, pair, column, z = top(peaks)
+    rates, sizes = (a[list(pair), column] for a in table(successes, n))
+    slack = abs(limit - (rates[0] - rates[1]))
+    # To pass, the higher rate may climb and the lower one fall by the slack in all; to fail, the
+    # other way round. The fall of a rate is the climb of its complement.
+    shares = np.abs(rates - ([0, 1] if passing else [1, 0]))
+    order = np.argsort(sizes, kind="stable")
+    small, large = (pair[o] for o in order)
+    if found.high <= limit or found.low > limit:
+        return Needed(small, 0, event=column)
+    alone, together = _growth(shares[order], sizes[order], slack, z + power_margin)
+    if alone <= together.sum():
+        return Needed(small, _whole(alone), event=column)
+    return Needed(small, _whole(together[0]), large, _whole(together[1]), column)
+
+
+def _growth(shares: Floats, sizes: Floats, slack: float, z: float) -> tuple[float, Floats]:
+    """Rows with which the upper bounds of two shares exceed them by `slack` in quadrature.
+
+    First the rows of the first share alone (inf if the second leaves no room), then those of
+    both that bring them to a common size.
+    """
+
+    def climb(m: Floats | float) -> Floats:
+        return np.asarray(wilson(shares * m, m, z=z).high - shares)
+
+    room = slack**2 - climb(sizes)[1] ** 2
+    end = shares[0] + np.sqrt(max(room, 0))
+    alone = z * z * end * (1 - end) / room if room > 0 else np.inf  # Wilson's equation for n
+    few, many = 0.0, 64.0  # powers of 2
+    for _ in range(60):
+        middle = (few + many) / 2
+        few, many = (few, middle) if np.hypot(*climb(2**middle)) <= slack else (middle, many)
+    return float(alone - sizes[0]), np.maximum(2**many - sizes, 0)
+
+
+def _whole(rows: float) -> int:
+    return max(int(np.ceil(rows)), 1)

@@ -1,7 +1,8 @@
 """The subject of an audit: a model, its data, and what is known about both."""
 
+from trustcheck.subject._artefact import PickleScan, scan_pickle, sha256
 from trustcheck.subject._context import Context
 from trustcheck.subject._schema import Feature, Schema
 from trustcheck.subject._subject import Subject
 
-__all__ = ["Context", "Feature", "Schema", "Subject"]
+__all__ = ["Context", "Feature", "PickleScan", "Schema", "Subject", "scan_pickle", "sha256"]

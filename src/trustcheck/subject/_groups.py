@@ -80,13 +80,13 @@ def printable_level(column: pd.Series, level: object, *, sensitive: bool = False
     """
     if sensitive:
         return str(level)
-    counts = column.value_counts()
-    order = sorted(counts.index, key=lambda value: (-int(counts[value]), str(value)))
-    if level in counts.index:
-        if len(counts) <= PRINTABLE_LEVELS and int(counts[level]) >= PRINTABLE_ROWS:
-            return str(level)
-        return f"level #{order.index(level) + 1}"
-    return "an unseen level"
+    counts = dict(column.value_counts())
+    if level not in counts:
+        return "an unseen level"
+    if len(counts) <= PRINTABLE_LEVELS and counts[level] >= PRINTABLE_ROWS:
+        return str(level)
+    order = sorted(counts, key=lambda value: (-counts[value], str(value)))
+    return f"level #{order.index(level) + 1}"
 
 
 def _codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:

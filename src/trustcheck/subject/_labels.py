@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,59 @@ if TYPE_CHECKING:
 
 #: Integers with more distinct values than this are numbers to predict, not classes.
 MOST_CLASSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """The task, and how labels become numbers.
+
+    Parameters
+    ----------
+    task : {"binary", "multiclass", "regression"}
+    classes : list
+        Labels by code, those the model never saw last; empty for regression.
+    known : int
+        How many of them the model gives probabilities for.
+    positive, positive_code
+        The positive class of a binary task.
+    """
+
+    task: str
+    classes: list[Any]
+    known: int = 0
+    positive: Any = None
+    positive_code: int = 1
+
+    def encode(self, labels: pd.Series | None, *, what: str) -> np.ndarray | None:
+        """Return class codes or finite numbers, shape (n,); None for None."""
+        if labels is None:
+            return None
+        if self.task == "regression":
+            return numbers(labels, what=what)
+        return encode(labels, self.classes, what=what)
+
+
+def find_coding(
+    model: Model | None,
+    y: pd.Series | None,
+    reference: pd.Series | None,
+    *,
+    task: str | None,
+    classes: Any,
+    positive: Any,
+) -> Coding:
+    """Tell task, classes and positive class from what the user said, the model and the labels."""
+    if find_task(task, model, y, positive=positive) == "regression":
+        return Coding("regression", [])
+    named = list(classes) if classes is not None else None if model is None else model.classes
+    found = find_classes(named, reference, y)
+    known = len(named) if named is not None else len(found)
+    if len(found) == 2:
+        label, code = find_positive(positive, found)
+        return Coding("binary", found, known, label, code)
+    if positive is not None:
+        raise InputError(f"positive= is for two classes; this subject has {len(found)}")
+    return Coding("multiclass", found, known)
 
 
 def find_task(task: str | None, model: Model | None, y: pd.Series | None, *, positive: Any) -> str:
@@ -44,7 +98,7 @@ def find_task(task: str | None, model: Model | None, y: pd.Series | None, *, pos
 
 
 def find_classes(
-    given: Any, model: Model | None, reference: pd.Series | None, y: pd.Series | None
+    named: list[Any] | None, reference: pd.Series | None, y: pd.Series | None
 ) -> list[Any]:
     """Return the labels in the order of the probability columns.
 
@@ -54,12 +108,10 @@ def find_classes(
         If labels and model share no class, are of different kinds, or only one class exists.
     """
     seen = [series for series in (reference, y) if series is not None]
-    if given is not None:
-        classes = list(given)
-    elif model is not None and model.classes is not None:
-        classes = model.classes
+    if named is not None:
+        classes = list(named)
     elif seen:
-        classes = _sorted_labels([label for series in seen[:1] for label in series.unique()])
+        classes = _sorted_labels(list(seen[0].unique()))
     else:
         raise InputError(
             "the classes are unknown: pass classes= in the order of the probability columns"
@@ -80,6 +132,18 @@ def find_classes(
             " Give rows of the other class too, or pass classes="
         )
     return [_plain(label) for label in classes]
+
+
+def find_positive(positive: Any, classes: list[Any]) -> tuple[Any, int]:
+    """Return the positive class and its code: the larger in sort order unless named."""
+    if positive is None:
+        try:
+            positive = max(classes)
+        except TypeError:
+            positive = classes[-1]
+    if positive not in classes:
+        raise InputError(f"positive={positive!r} is not a class; the classes are {classes}")
+    return _plain(positive), classes.index(positive)
 
 
 def encode(labels: pd.Series, classes: list[Any], *, what: str) -> np.ndarray:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trustcheck.stats import counts as count_tables
-from trustcheck.subject import _groups, _labels, _table
+from trustcheck.subject import _groups, _intake, _labels, _table
+from trustcheck.subject._asking import NO_MODEL, Asker
 from trustcheck.subject._context import Context
-from trustcheck.subject._model import Meter, Model, check_numbers, check_scores, near_tie
+from trustcheck.subject._model import Model, check_scores
 from trustcheck.subject._schema import Schema
 from trustcheck.subject._side import Side, Table
 from trustcheck.types import InputError, NotMeasurable
@@ -29,7 +30,7 @@ _WHY_MISSING = {
     "predictions": "there are no predictions",
     "scores": "the model gives no probabilities (predict_proba)",
     "features": "no feature table was given (X)",
-    "model": "only predictions were given, so the model cannot be asked about other rows",
+    "model": NO_MODEL,
     "groups": "no sensitive columns were named (sensitive=)",
     "reference": "no reference data was given (reference=)",
     "reference_labels": "the reference data has no labels (reference=(X, y))",
@@ -113,7 +114,7 @@ class Subject:
     ) -> None:
         frame, bare = _table.to_frame(X)
         adapter = Model(model, bare=bare)
-        reference_X, reference_y = _split_reference(reference)
+        reference_X, reference_y = _intake.split_reference(reference)
         self._setup(
             adapter, frame, y, sensitive=sensitive, reference=(reference_X, reference_y),
             features=features, classes=classes, positive=positive, task=task,
@@ -170,7 +171,7 @@ class Subject:
             raise InputError("y_pred has no rows; trustcheck needs at least one")
         self = cls.__new__(cls)
         predicted = _table.to_vector(y_pred, n, what="y_pred", index=index)
-        reference_X, reference_y = _split_reference(reference)
+        reference_X, reference_y = _intake.split_reference(reference)
         self._setup(
             None, given, y_true, sensitive=sensitive, reference=(reference_X, reference_y),
             features=None, classes=classes, positive=positive, task=task,
@@ -182,13 +183,13 @@ class Subject:
             answers["predictions"] = _labels.numbers(predicted, what="y_pred")
             answers["scores"] = None
             return self
-        answers["predictions"] = _labels.encode(predicted, self._class_list, what="y_pred")
+        answers["predictions"] = _labels.encode(predicted, self._coding.classes, what="y_pred")
         answers["scores"] = None
         if y_proba is not None:
             scores = np.asarray(y_proba, dtype=float)
             if scores.ndim == 1 and self.task == "binary" and self.positive_code == 0:
                 scores = 1.0 - scores
-            answers["scores"] = self._pad(check_scores(scores, self._model_classes))
+            answers["scores"] = self._asker.pad(check_scores(scores, self._coding.known))
         return self
 
     def _setup(
@@ -213,79 +214,55 @@ class Subject:
         predicted: Any = None,
         index: Any = None,
     ) -> None:
+        import pandas as pd
+
         n = len(frame)
         index = frame.index if index is None else index
-        truth = None if y is None else _table.to_vector(y, n, what="y", index=index)
-        self._groups_frame = _sensitive_frame(sensitive, frame, index)
-        ref_frame, ref_y = _reference(reference)
+        labels = None if y is None else _table.to_vector(y, n, what="y", index=index)
+        self._groups_frame = _intake.sensitive_frame(sensitive, frame, index)
+        ref_frame, ref_labels = _intake.reference(reference)
+        coding = _labels.find_coding(
+            model,
+            _intake.pooled(labels, predicted),
+            ref_labels,
+            task=task,
+            classes=classes,
+            positive=positive,
+        )
+        self._coding = coding
+        self._asker = Asker(model, coding)
+        self._model = model
+        self.features = _intake.feature_names(features, model, frame, self._groups_frame)
+        self._weights = None if sample_weight is None else _intake.weights(sample_weight, n, index)
+        belongs = _intake.column_or_vector(cluster, frame, "cluster", index)
+        self._cluster_codes = (
+            None if belongs is None else pd.factorize(belongs, use_na_sentinel=False)[0]
+        )
+        self._time = _intake.column_or_vector(time, frame, "time", index)
+        extras: dict[str, Any] = {
+            f"group {name}": self._groups_frame[name] for name in self._groups_frame.columns
+        }
+        extras |= {"weight": self._weights} if self._weights is not None else {}
+        extras |= {"cluster": belongs} if belongs is not None else {}
+        self._data = Table(
+            "data",
+            frame.reset_index(drop=True) if frame.shape[1] else None,
+            self.features,
+            coding.encode(labels, what="y"),
+            n,
+            extras,
+        )
+        self._reference: Table | None = None
+        if ref_frame is not None:
+            _intake.require_columns(ref_frame, self.features)
+            truth = coding.encode(ref_labels, what="the reference's y")
+            rows = ref_frame.reset_index(drop=True)
+            self._reference = Table("reference", rows, self.features, truth, len(rows))
+        source = self._reference or self._data
+        self._schema = Schema([]) if source.frame is None else _intake.schema(schema, source)
         self.seed = int(seed)
         self.name = str(name)
         self.context = context or Context()
-        self._model = model
-        self._meter = Meter()
-        kind = _labels.find_task(
-            task, model, predicted if truth is None else truth, positive=positive
-        )
-        self._class_list: list[Any] = []
-        self._model_classes = 0
-        self.positive: Any = None
-        self.positive_code = 1
-        if kind == "classification":
-            self._class_list = _labels.find_classes(
-                classes, model, ref_y, _pooled(truth, predicted)
-            )
-            self._model_classes = len(
-                list(classes) if classes is not None
-                else model.classes if model is not None and model.classes is not None
-                else self._class_list
-            )  # fmt: skip
-            truth = None if truth is None else _labels.encode(truth, self._class_list, what="y")
-            ref_y = (
-                None
-                if ref_y is None
-                else _labels.encode(ref_y, self._class_list, what="the reference's y")
-            )
-            self.task = "binary" if len(self._class_list) == 2 else "multiclass"
-            if self.task == "binary":
-                self.positive, self.positive_code = _positive(positive, self._class_list)
-            elif positive is not None:
-                raise InputError("positive= is for two classes; this subject has more")
-        else:
-            truth = None if truth is None else _labels.numbers(truth, what="y")
-            ref_y = None if ref_y is None else _labels.numbers(ref_y, what="the reference's y")
-            self.task = "regression"
-        self.features = _feature_names(features, model, frame, self._groups_frame)
-        if ref_frame is not None:
-            absent = [name for name in self.features if name not in ref_frame.columns]
-            if absent:
-                raise InputError(
-                    f"the reference has no column {', '.join(map(repr, absent))}, which the model reads"
-                )
-        weights = None if sample_weight is None else _weights(sample_weight, n, index)
-        self._weights = weights
-        self._cluster = _column_or_vector(cluster, frame, "cluster", index)
-        self._time = _column_or_vector(time, frame, "time", index)
-        import pandas as pd
-
-        self._cluster_codes = (
-            None if self._cluster is None else pd.factorize(self._cluster, use_na_sentinel=False)[0]
-        )
-        frame = frame.reset_index(drop=True)
-        extras: dict[str, Any] = {
-            f"group {g}": self._groups_frame[g] for g in self._groups_frame.columns
-        }
-        if weights is not None:
-            extras["weight"] = weights
-        if self._cluster is not None:
-            extras["cluster"] = self._cluster
-        has_columns = frame.shape[1] > 0
-        self._data = Table("data", frame if has_columns else None, self.features, truth, n, extras)
-        self._reference = (
-            None if ref_frame is None
-            else Table("reference", ref_frame.reset_index(drop=True), self.features, ref_y, len(ref_frame))
-        )  # fmt: skip
-        source = self._reference or self._data
-        self._schema = _schema(schema, source) if source.frame is not None else Schema([])
         self._counts: dict[Any, Any] = {}
         self._budget: int | None = None
 
@@ -299,7 +276,22 @@ class Subject:
     @property
     def classes(self) -> tuple[Any, ...]:
         """Class labels; codes in ``truth`` and ``predictions`` are positions in it."""
-        return tuple(self._class_list)
+        return tuple(self._coding.classes)
+
+    @property
+    def task(self) -> str:
+        """One of "binary", "multiclass", "regression"."""
+        return self._coding.task
+
+    @property
+    def positive(self) -> Any:
+        """The positive class of a binary task, else None."""
+        return self._coding.positive
+
+    @property
+    def positive_code(self) -> int:
+        """Its position in ``classes``."""
+        return self._coding.positive_code
 
     @property
     def sensitive(self) -> tuple[str, ...]:
@@ -386,7 +378,7 @@ class Subject:
             found.add("labels")
         if self._model is not None:
             found.add("model")
-        if self._has_scores():
+        if self._asker.has_scores(self._data):
             found.add("scores")
         if self.sensitive:
             found.add("groups")
@@ -405,7 +397,7 @@ class Subject:
     def view(self) -> Subject:
         """Return this subject with a meter of its own; data and cached answers are shared."""
         seen = copy.copy(self)
-        seen._meter = Meter(self._meter)  # noqa: SLF001 - its own kind
+        seen._asker = self._asker.metered()  # noqa: SLF001 - its own kind
         return seen
 
     def with_budget(self, rows: int | None) -> Subject:
@@ -428,48 +420,30 @@ class Subject:
 
     def rows_sent(self) -> dict[str, int]:
         """Rows sent to the model so far, by purpose."""
-        return dict(self._meter.rows)
+        return dict(self._asker.meter.rows)
 
     def calls_made(self) -> dict[str, int]:
         """Calls of the model so far, by purpose."""
-        return dict(self._meter.calls)
+        return dict(self._asker.meter.calls)
 
     @property
     def model_seconds(self) -> float:
         """Seconds spent inside the model so far."""
-        return self._meter.seconds
+        return self._asker.meter.seconds
 
     def answer(self, what: str, table: Table) -> np.ndarray | None:
-        """Return cached "predictions" or "scores" of a table, asking the model at most once.
-
-        None where the model gives no such answer; a fault of the model is remembered and raised
-        again, so that a failing model is not asked over and over.
-        """
-        with table.lock:
-            if what in table.faults:
-                raise table.faults[what]
-            if what not in table.answers:
-                if self._model is None:
-                    return None
-                assert table.frame is not None
-                purpose = "given" if table.name == "data" else "reference"
-                try:
-                    learnt = self._ask_all(table.frame[table.features], what, purpose)
-                except Exception as fault:
-                    table.faults[what] = fault
-                    raise
-                table.answers.update(learnt)
-            return table.answers[what]
+        """Return cached "predictions" or "scores" of a table, asking the model at most once."""
+        return self._asker.answer(what, table)
 
     def predict(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
         """Ask for predictions of other rows: class codes, or numbers, shape (len(X),)."""
-        answer = self._ask_all(X, "predictions", purpose)["predictions"]
+        answer = self._asker.ask(X, "predictions", purpose)["predictions"]
         assert answer is not None
         return answer
 
     def predict_proba(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
         """Ask for probabilities of other rows, shape (len(X), classes)."""
-        answer = self._ask_all(X, "scores", purpose)["scores"]
+        answer = self._asker.ask(X, "scores", purpose)["scores"]
         if answer is None:
             raise NotMeasurable(self.why_missing("scores"))
         return answer
@@ -481,69 +455,9 @@ class Subject:
         """
         if self.task == "regression":
             return self.predict(X, purpose=purpose)[:, None]
-        if self._has_scores():
+        if "scores" in self.offers():
             return self.predict_proba(X, purpose=purpose)
         return np.eye(len(self.classes))[self.predict(X, purpose=purpose)]
-
-    def _ask_all(self, X: pd.DataFrame, what: str, purpose: str) -> dict[str, np.ndarray | None]:
-        """Ask the fewest questions that answer ``what``; return all that was learnt."""
-        model = self._model
-        if model is None:
-            raise NotMeasurable(self.why_missing("model"))
-        if model.is_callable:
-            return self._read(model.ask("call", X, self._meter, purpose))
-        if self.task == "regression":
-            raw = model.ask("predict", X, self._meter, purpose)
-            return {"predictions": check_numbers(raw), "scores": None}
-        if what == "scores":
-            if not model.has_scores:
-                return {"scores": None}
-            raw = model.ask("predict_proba", X, self._meter, purpose)
-            scores = self._pad(check_scores(raw, self._model_classes))
-            learnt: dict[str, np.ndarray | None] = {"scores": scores}
-            if not model.has_labels:
-                learnt["predictions"] = np.argmax(scores, axis=1)
-            elif model.labels_follow_scores:
-                learnt["predictions"] = self._labels_from(scores, X, purpose)
-            return learnt
-        if not model.has_labels or (model.has_scores and model.labels_follow_scores):
-            return self._ask_all(X, "scores", purpose)
-        raw = model.ask("predict", X, self._meter, purpose)
-        return {
-            "predictions": _labels.encode_answers(raw, self._class_list, what="the model's answer")
-        }
-
-    def _labels_from(self, scores: np.ndarray, X: pd.DataFrame, purpose: str) -> np.ndarray:
-        labels = np.argmax(scores, axis=1)
-        tied = near_tie(scores)
-        if tied.any():
-            assert self._model is not None
-            raw = self._model.ask("predict", X[tied], self._meter, purpose + ", ties")
-            labels[tied] = _labels.encode_answers(raw, self._class_list, what="the model's answer")
-        return labels
-
-    def _read(self, raw: np.ndarray) -> dict[str, np.ndarray | None]:
-        """Read a callable's return: two dimensions are probabilities, one is predictions."""
-        if self.task == "regression":
-            return {"predictions": check_numbers(raw), "scores": None}
-        if raw.ndim == 2 and raw.shape[1] > 1:
-            scores = self._pad(check_scores(raw, self._model_classes))
-            return {"scores": scores, "predictions": np.argmax(scores, axis=1)}
-        labels = _labels.encode_answers(raw, self._class_list, what="the model's answer")
-        return {"predictions": labels, "scores": None}
-
-    def _pad(self, scores: np.ndarray) -> np.ndarray:
-        """Give classes the model never saw a probability of 0."""
-        extra = len(self._class_list) - scores.shape[1]
-        return np.pad(scores, ((0, 0), (0, extra))) if extra > 0 else scores
-
-    def _has_scores(self) -> bool:
-        if self.task == "regression":
-            return False
-        if self._model is None or self._model.is_callable:
-            # What a callable returns is known only once it has been asked.
-            return self.answer("scores", self._data) is not None
-        return self._model.has_scores
 
     # Sufficient statistics ------------------------------------------------------------------
 
@@ -563,7 +477,7 @@ class Subject:
         groups = self.groups(by)
         key = (groups.by, labels)
         if key not in self._counts:
-            classes = len(self._class_list)
+            classes = len(self._coding.classes)
             truth = self.truth if labels else np.zeros(self.n, dtype=np.int64)
             self._counts[key] = count_tables.count(
                 groups.codes, truth, self.predictions,
@@ -615,135 +529,3 @@ def fingerprint(table: Table) -> str:
     digest = hashlib.sha256(repr(columns).encode())
     digest.update(keys.astype("<u8").tobytes())
     return digest.hexdigest()
-
-
-def _split_reference(reference: Any) -> tuple[Any, Any]:
-    if reference is None:
-        return None, None
-    if isinstance(reference, tuple):
-        if len(reference) != 2:
-            raise InputError("reference must be a table or a pair (table, labels)")
-        return reference
-    return reference, None
-
-
-def _reference(pair: tuple[Any, Any]) -> tuple[pd.DataFrame | None, pd.Series | None]:
-    table, labels = pair
-    if table is None:
-        return None, None
-    frame, _ = _table.to_frame(table, what="the reference")
-    if labels is None:
-        return frame, None
-    return frame, _table.to_vector(labels, len(frame), what="the reference's y", index=frame.index)
-
-
-def _feature_names(
-    features: Iterable[str] | None, model: Model | None, frame: pd.DataFrame, groups: pd.DataFrame
-) -> list[str]:
-    named = features if features is not None else (model.features if model is not None else None)
-    if named is None:
-        return [str(name) if model is None else name for name in frame.columns]
-    names = [str(name) for name in named]
-    absent = [name for name in names if name not in frame.columns]
-    if absent:
-        held = (
-            " (it is a sensitive column kept outside X)"
-            if set(absent) & set(groups.columns)
-            else ""
-        )
-        raise InputError(
-            f"X has no column {', '.join(map(repr, absent))}, which the model reads{held}"
-        )
-    return names
-
-
-def _sensitive_frame(sensitive: Any, frame: pd.DataFrame, index: Any) -> pd.DataFrame:
-    import pandas as pd
-
-    if sensitive is None:
-        return pd.DataFrame(index=range(len(frame)))
-    if isinstance(sensitive, str):
-        sensitive = [sensitive]
-    if isinstance(sensitive, (list, tuple)) and all(isinstance(name, str) for name in sensitive):
-        absent = [name for name in sensitive if name not in frame.columns]
-        if absent:
-            raise InputError(
-                f"sensitive names {', '.join(map(repr, absent))}, but X has no such column;"
-                " pass a frame to keep sensitive columns outside X"
-            )
-        return frame[list(sensitive)].reset_index(drop=True)
-    if isinstance(sensitive, Mapping):
-        sensitive = pd.DataFrame(dict(sensitive))
-        index = None if not frame.shape[1] else index
-        columns = {
-            str(c): _table.to_vector(np.asarray(sensitive[c]), len(frame), what="sensitive")
-            for c in sensitive
-        }
-        return pd.DataFrame(columns)
-    if isinstance(sensitive, pd.Series):
-        sensitive = sensitive.to_frame(sensitive.name if sensitive.name is not None else "group")
-    outside, _ = _table.to_frame(sensitive, what="sensitive")
-    columns = {
-        str(name): _table.to_vector(
-            outside[name], len(frame), what=f"sensitive column {name!r}", index=index
-        )
-        for name in outside.columns
-    }
-    return pd.DataFrame(columns)
-
-
-def _weights(sample_weight: Any, n: int, index: Any) -> np.ndarray:
-    values = _labels.numbers(
-        _table.to_vector(sample_weight, n, what="sample_weight", index=index), what="sample_weight"
-    )
-    if (values < 0).any():
-        raise InputError(
-            f"sample_weight is negative in {int((values < 0).sum())} row(s), the first at position"
-            f" {int(np.argmax(values < 0))}; weights are at least 0"
-        )
-    if not values.any():
-        raise InputError("every sample_weight is 0; no row would count")
-    return values
-
-
-def _column_or_vector(given: Any, frame: pd.DataFrame, what: str, index: Any) -> Any:
-    if given is None:
-        return None
-    if isinstance(given, str):
-        if given not in frame.columns:
-            raise InputError(f"{what} names column {given!r}, but X has no such column")
-        return frame[given].reset_index(drop=True)
-    return _table.to_vector(given, len(frame), what=what, index=index)
-
-
-def _positive(positive: Any, classes: list[Any]) -> tuple[Any, int]:
-    if positive is None:
-        try:
-            positive = max(classes)
-        except TypeError:
-            positive = classes[-1]
-    if positive not in classes:
-        raise InputError(f"positive={positive!r} is not a class; the classes are {classes}")
-    return positive, classes.index(positive)
-
-
-def _schema(given: Any, source: Table) -> Schema:
-    if isinstance(given, Schema):
-        absent = [name for name in source.features if name not in given]
-        if absent:
-            raise InputError(
-                f"schema has no feature {', '.join(map(repr, absent))}, which the model reads"
-            )
-        return given
-    assert source.frame is not None
-    inferred = Schema.infer(source.frame[source.features])
-    return inferred.edit(**given) if given else inferred
-
-
-def _pooled(truth: pd.Series | None, predicted: pd.Series | None) -> pd.Series | None:
-    import pandas as pd
-
-    known = [series for series in (truth, predicted) if series is not None]
-    if not known:
-        return None
-    return known[0] if len(known) == 1 else pd.concat(known, ignore_index=True)

@@ -1,0 +1,30 @@
+"""``trustcheck show``: print a saved report, or write it in another form."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from trustcheck.cli._options import write
+
+
+def add_to(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("show", help="print a saved report, or convert it")
+    parser.add_argument("report", type=Path, help="a report saved as JSON")
+    parser.add_argument("--profile", help="judge it by another profile; nothing is measured again")
+    parser.add_argument("--out", nargs="+", type=Path, metavar="FILE", help=".html, .json or .md")
+    parser.add_argument("--strict", action="store_true", help="inconclusive counts as a failure")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load, judge again if asked, print, write."""
+    from trustcheck.types import Report
+
+    report = Report.load(arguments.report)
+    if arguments.profile:
+        report = report.judge(arguments.profile)
+    write(report, arguments.out or [], quiet=False)
+    return report.exit_code(strict=arguments.strict)

@@ -1,0 +1,175 @@
+"""How well scores rank positives above negatives: AUC and the low false-positive end of the ROC.
+
+Ties count one half in the AUC; at a false-positive rate they are broken at random, in
+expectation. A constant score therefore has AUC 1/2 and TPR = FPR.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from trustcheck.stats.intervals import Interval, clopper_pearson, wilson, z_value
+
+Floats = NDArray[np.float64]
+
+
+def auc(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Chance that a random positive scores above a random negative, ties counting one half.
+
+    Parameters
+    ----------
+    positive, negative
+        Shapes (m,) and (n,): scores of either class; infinite scores are allowed.
+
+    Returns
+    -------
+    float
+        Inside [0, 1]; nan if either class is empty.
+
+    Raises
+    ------
+    ValueError
+        If a score is nan.
+
+    References
+    ----------
+    Mann and Whitney (1947); Hanley and McNeil (1982).
+
+    Examples
+    --------
+    >>> from trustcheck.stats.ranks import auc
+    >>> auc([0.9, 0.6, 0.4], [0.6, 0.1])
+    0.75
+    """
+    pos, neg = _scores(positive), _scores(negative)
+    return float(_placements(pos, neg).mean()) if pos.size and neg.size else np.nan
+
+
+def auc_interval(positive: ArrayLike, negative: ArrayLike, *, level: float = 0.95) -> Interval:
+    """AUC with DeLong's variance on the logit scale.
+
+    Parameters
+    ----------
+    positive, negative
+        Shapes (m,) and (n,): scores of either class; infinite scores are allowed.
+    level
+        Confidence level, inside (0, 1).
+
+    Returns
+    -------
+    Interval
+        Inside [0, 1]; all nan if either class is empty.
+
+    Raises
+    ------
+    ValueError
+        If a score is nan.
+
+    Notes
+    -----
+    Where DeLong's variance is 0 or undefined (an AUC of 0 or 1, all scores tied, a class of one
+    row) the interval is Wilson's for a proportion over min(m, n) pairs: so many disjoint pairs
+    of a positive and a negative are independent trials with the AUC as their chance of success.
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson (1988); Sun and Xu (2014) for the fast ranks; Pepe (2003),
+    section 5.2, for the logit.
+
+    Examples
+    --------
+    >>> from trustcheck.stats.ranks import auc_interval
+    >>> print("{:.2f} in [{:.2f}, {:.2f}]".format(*auc_interval([3, 5, 6, 8, 9], [1, 2, 4, 5, 7])))
+    0.78 in [0.37, 0.96]
+    """
+    pos, neg = _scores(positive), _scores(negative)
+    m, n = len(pos), len(neg)
+    if not m or not n:
+        return Interval(np.nan, np.nan, np.nan)
+    over, under = _placements(pos, neg), 1 - _placements(neg, pos)
+    value = float(over.mean())
+    if min(m, n) > 1 and 0 < value < 1:
+        variance = over.var(ddof=1) / m + under.var(ddof=1) / n
+        if variance > 1e-20:  # more than rounding
+            reach = z_value(level) * np.sqrt(variance) / (value * (1 - value))
+            low, high = special.expit(special.logit(value) + np.array([-reach, reach]))
+            return Interval(value, min(float(low), value), max(float(high), value))
+    return wilson(value * min(m, n), min(m, n), level=level)
+
+
+def tpr_at_fpr(
+    positive: ArrayLike, negative: ArrayLike, fpr: float, *, level: float = 0.95
+) -> Interval:
+    """Share of positives above the threshold that lets through a given share of negatives.
+
+    Parameters
+    ----------
+    positive, negative
+        Shapes (m,) and (n,): scores of either class; infinite scores are allowed.
+    fpr
+        False-positive rate inside [0, 1]. Where the threshold falls on tied scores, they pass
+        with the probability that meets the rate exactly.
+    level
+        Confidence level, inside (0, 1).
+
+    Returns
+    -------
+    Interval
+        The true-positive rate, with the Clopper-Pearson interval of m trials; all nan if either
+        class is empty. The interval holds for the threshold found: that another sample of
+        negatives would move it is not counted, so n should be many times 1 / fpr.
+
+    Raises
+    ------
+    ValueError
+        If `fpr` lies outside [0, 1] or a score is nan.
+
+    References
+    ----------
+    Carlini et al. (2022), Membership inference attacks from first principles, for the measure;
+    Lehmann and Romano (2005), section 3.2, for the randomised threshold.
+
+    Examples
+    --------
+    >>> from trustcheck.stats.ranks import tpr_at_fpr
+    >>> tpr_at_fpr([9, 8, 7, 2], [1, 2, 3, 4, 5, 6, 7, 8, 3, 4], 0.1).value
+    0.5
+    >>> round(tpr_at_fpr([5] * 20, [5] * 50, 0.01).value, 9)
+    0.01
+    """
+    if not 0 <= fpr <= 1:
+        raise ValueError(f"fpr must lie inside [0, 1], got {fpr!r}")
+    pos, neg = _scores(positive), _scores(negative)
+    m, n = len(pos), len(neg)
+    if not m or not n:
+        return Interval(np.nan, np.nan, np.nan)
+    passed = fpr * n
+    whole = int(passed + 1e-9)  # fpr * n may fall short of a whole number by rounding
+    if whole >= n:
+        return clopper_pearson(m, m, level=level)
+    threshold = neg[n - 1 - whole]
+    (pos_above, pos_tied), (neg_above, neg_tied) = (_split(s, threshold) for s in (pos, neg))
+    through = (passed - neg_above) / neg_tied
+    return clopper_pearson(pos_above + max(through, 0.0) * pos_tied, m, level=level)
+
+
+def _scores(scores: ArrayLike) -> Floats:
+    ordered = np.sort(np.asarray(scores, dtype=float))
+    if ordered.size and np.isnan(ordered[-1]):  # nan sorts last
+        raise ValueError("scores must not be nan")
+    return ordered
+
+
+def _placements(scores: Floats, others: Floats) -> Floats:
+    """Share of the sorted others that each score exceeds, ties counting one half."""
+    below, up_to = (np.searchsorted(others, scores, side=side) for side in ("left", "right"))
+    return np.asarray((below + up_to) / (2 * len(others)))
+
+
+def _split(ordered: Floats, threshold: float) -> tuple[int, int]:
+    """How many scores lie above the threshold, and how many on it."""
+    first, last = (
+        np.searchsorted(ordered, threshold, "left"),
+        np.searchsorted(ordered, threshold, "right"),
+    )
+    return len(ordered) - int(last), int(last - first)
