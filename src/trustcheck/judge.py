@@ -127,6 +127,9 @@ def _too_weak(assurance: Assurance, requirement: Requirement) -> bool:
 def _said(finding: Finding, metric: str, estimate: Estimate, requirement: Requirement) -> str:
     name = metric.replace("_", " ")
     where = f" [{finding.key}]"
+    if metric == finding.headline and finding.formula in _BY_GROUP:
+        top, bottom = gaps.largest_gap(**finding.statistics).pair
+        where = f" between {_group_name(finding, top)!r} and {_group_name(finding, bottom)!r}{where}"
     interval = f"95 % interval {estimate.low:.3g} to {estimate.high:.3g}, n = {estimate.n}"
     return f"{name} {estimate.value:.3g} ({interval}); asked: {requirement.limit_text}{where}."
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from trustcheck import datasets
 
@@ -93,6 +94,27 @@ def test_adult_quasi_identifiers(by, classes, unique):  # [C]
     assert (len(sizes), (sizes == 1).sum(), sizes.min()) == (classes, unique, 1)
 
 
+@pytest.mark.parametrize(
+    ("column", "p_value"), [("age", 0.4573203269241335), ("hours_per_week", 0.9730467134410624)]
+)
+def test_adult_parts_do_not_drift_in_a_number(adult, column, p_value):  # [C]
+    parts = [part[column] for _, part in adult.frame.groupby("split", sort=False)]
+    assert stats.ks_2samp(*parts, method="asymp").pvalue == pytest.approx(p_value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("column", "p_value"),
+    [
+        ("sex", 0.6310134325906054),
+        ("race", 0.7032020162559203),
+        ("income_over_50k", 0.2630605489732063),
+    ],
+)
+def test_adult_parts_do_not_drift_in_a_level(adult, column, p_value):  # [C]
+    table = pd.crosstab(adult.frame["split"], adult.frame[column])
+    assert stats.chi2_contingency(table, correction=False)[1] == pytest.approx(p_value, rel=1e-9)
+
+
 def test_adult_parts_keep_the_rows_of_the_whole(adult):
     parts = [datasets.load_adult("train").frame, datasets.load_adult("test").frame]
     pd.testing.assert_frame_equal(pd.concat(parts), adult.frame)
@@ -163,6 +185,14 @@ def test_bank_drifts_from_year_to_year(bank):  # [C]
     assert means.round(3).to_dict() == {2008: 4.817, 2009: 1.232, 2010: 0.813}
     assert means[2008] == pytest.approx(4.817131997110871, abs=1e-12)
     assert means[2009] == pytest.approx(1.2319949300699302, abs=1e-12)
+
+
+def test_bank_columns_drift_by_known_distances(bank):  # [C]
+    old, new = (bank.frame[bank.frame["year"] == year] for year in (2008, 2009))
+    assert stats.ks_2samp(old["euribor3m"], new["euribor3m"], method="asymp").statistic == 1
+    assert stats.ks_2samp(old["age"], new["age"], method="asymp").statistic == pytest.approx(
+        0.09240372303752586, abs=1e-12
+    )
 
 
 def test_bank_rows_are_in_time_order(bank):

@@ -213,8 +213,8 @@ def groups_needed(
     Examples
     --------
     >>> from trustcheck.stats.gaps import groups_needed
-    >>> groups_needed([300, 30], [1000, 90], 0.15)
-    Needed(group=1, rows=61, other=None, other_rows=0, event=0)
+    >>> groups_needed([300, 30], [1000, 90], 0.10)
+    Needed(group=1, rows=546, other=None, other_rows=0, event=0)
     """
     found = largest_gap(successes, n, level=level)
     if abs(found.value - limit) < 1e-9:

@@ -13,7 +13,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -21,13 +21,85 @@ from trustcheck.types import InputError
 
 # What a pickle has to name to run a command, read a file or load code.
 _DANGEROUS_MODULES = frozenset(
-    ["os", "posix", "nt", "posixpath", "subprocess", "sys", "shutil", "socket", "ctypes", "importlib", "imp", "runpy", "pty", "platform", "webbrowser", "code", "codeop", "marshal", "types", "asyncio", "multiprocessing", "threading", "signal", "tempfile", "pathlib", "io", "http", "urllib", "ftplib", "requests", "pip", "pickle", "_pickle", "dill", "cloudpickle"]
+    [
+        "os",
+        "posix",
+        "nt",
+        "posixpath",
+        "subprocess",
+        "sys",
+        "shutil",
+        "socket",
+        "ctypes",
+        "importlib",
+        "imp",
+        "runpy",
+        "pty",
+        "platform",
+        "webbrowser",
+        "code",
+        "codeop",
+        "marshal",
+        "types",
+        "asyncio",
+        "multiprocessing",
+        "threading",
+        "signal",
+        "tempfile",
+        "pathlib",
+        "io",
+        "http",
+        "urllib",
+        "ftplib",
+        "requests",
+        "pip",
+        "pickle",
+        "_pickle",
+        "dill",
+        "cloudpickle",
+    ]
 )
 _DANGEROUS_BUILTINS = frozenset(
-    ["eval", "exec", "compile", "open", "__import__", "getattr", "setattr", "delattr", "globals", "locals", "vars", "input", "breakpoint", "memoryview"]
+    [
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "__import__",
+        "getattr",
+        "setattr",
+        "delattr",
+        "globals",
+        "locals",
+        "vars",
+        "input",
+        "breakpoint",
+        "memoryview",
+    ]
 )
 _KNOWN_PACKAGES = frozenset(
-    ["sklearn", "numpy", "scipy", "pandas", "joblib", "xgboost", "lightgbm", "catboost", "builtins", "__builtin__", "collections", "copyreg", "copy_reg", "_codecs", "functools", "operator", "datetime", "decimal", "re", "pyarrow"]
+    [
+        "sklearn",
+        "numpy",
+        "scipy",
+        "pandas",
+        "joblib",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "builtins",
+        "__builtin__",
+        "collections",
+        "copyreg",
+        "copy_reg",
+        "_codecs",
+        "functools",
+        "operator",
+        "datetime",
+        "decimal",
+        "re",
+        "pyarrow",
+    ]
 )
 _DANGEROUS_NAMES = frozenset(
     {"numpy.load", "numpy.fromfile", "numpy.memmap", "joblib.load", "pandas.read_pickle"}
@@ -113,7 +185,7 @@ class _Inert:
 
     named: ClassVar[str] = ""
 
-    def __new__(cls, *args: Any, **_kwargs: Any) -> _Inert:
+    def __new__(cls, *args: Any, **_kwargs: Any) -> Self:
         made = super().__new__(cls)
         made.args = args
         made.state = None
@@ -144,10 +216,14 @@ class _Inert:
         pass
 
 
-class _Walker(pickle._Unpickler):  # type: ignore[name-defined,misc]  # noqa: SLF001 - the pure-Python one can be followed step by step
+# The pure-Python unpickler, because it can be followed step by step.
+_Unpickler: Any = pickle._Unpickler  # noqa: SLF001
+
+
+class _Walker(_Unpickler):  # type: ignore[misc]
     """Follows a pickle, noting names, and stepping over the raw arrays of joblib files."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]  # noqa: SLF001, RUF012
+    dispatch: ClassVar[dict[int, Any]] = dict(_Unpickler.dispatch)
 
     def __init__(self, file: io.BytesIO, seen: set[str] | None = None) -> None:
         super().__init__(file)

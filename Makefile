@@ -1,0 +1,48 @@
+# The verbs of this repository; CI runs the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+TESTS ?= tests src docs
+WORKERS ?= auto
+
+.PHONY: demo test test-full lint types format clean help
+
+help:  ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: .venv/.installed  ## install, audit a real model on real data, say where the report is
+	$(BIN)/trustcheck demo
+
+test: .venv/.testing  ## install what tests need and run them all
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(TESTS)
+
+test-full: .venv/.testing  ## the same with the long simulations
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+lint: .venv/.linting  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.linting  ## strict types
+	MYPYPATH=src $(BIN)/mypy -p trustcheck
+
+format: .venv/.linting  ## put the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache reports
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[all]"
+	touch $@
+
+.venv/.testing: .venv/.installed
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+.venv/.linting: .venv/.testing
+	$(BIN)/python -m pip install --quiet --group lint
+	touch $@

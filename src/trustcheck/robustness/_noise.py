@@ -1,0 +1,276 @@
+"""Does the answer stay the same when the inputs are a little off?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.probe import probe
+from trustcheck.robustness._perturb import changeable, perturb, redraw_share
+from trustcheck.stats import degradation, intervals
+from trustcheck.subject._schema import robust_scale
+from trustcheck.types import Estimate, InputError, Measurement, NotMeasurable, Row
+
+if TYPE_CHECKING:
+    from trustcheck.subject import Subject
+
+#: Rows sent by default, per given row and in all; and the rows beyond which more of them would
+#: buy less than more draws of each.
+BUDGET, MOST_SENT, MOST_ROWS = 5.0, 60_000, 4_000
+
+
+@probe(
+    title="Noise",
+    question="Does the answer stay the same when the inputs are a little off?",
+    headline="consistency",
+    unit="share of predictions that stay the same",
+    better="high",
+    keys=("reliability.performance_consistency", "reliability.degradation"),
+    clauses=("9.7", "9.10.3"),
+    needs=("features", "model"),
+    wants=("predictions",),
+    cost="at most 5 rows per given row, and 60,000",
+    weights=True,
+    clusters=True,
+)
+def noise(
+    subject: Subject,
+    rng: np.random.Generator,
+    *,
+    epsilon: float = 0.1,
+    severities: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5),
+    draws: int | None = None,
+    rows: int | None = None,
+) -> Measurement:
+    """Measure how often small noise, on each feature's own scale, changes the prediction.
+
+    Corruption curves with common random numbers (after Hendrycks & Dietterich 2019). Every
+    chosen row is sent once at each severity, and again at ``epsilon`` as often as the budget
+    allows. Draws of one row are not independent evidence: the interval is over rows.
+
+    Parameters
+    ----------
+    subject : Subject
+        With a model.
+    epsilon : float
+        Noise of the headline, above 0, in robust scales (IQR / 1.349) of each numeric feature.
+        Categories are redrawn with probability arctan(epsilon) / pi.
+    severities : tuple of float
+        Noise at the points of the curve, above 0; ``epsilon`` is always one of them.
+    draws : int, optional
+        Copies of each row at ``epsilon``; what the budget allows unless given.
+    rows : int, optional
+        Rows disturbed; up to 4,000 of those given, as the budget allows, unless given.
+
+    Returns
+    -------
+    Finding
+        Headline ``consistency``. Classification: share of unchanged predictions. Regression:
+        1 - median change / IQR of the predictions. Also ``worst_case`` (over all draws),
+        ``area`` (mean height of the curve from 0 to the largest severity) and, where labels show
+        the model to be better than a trivial answer, ``normalised_score`` (share of its skill
+        that is kept). One detail row per severity.
+
+    Examples
+    --------
+    >>> import trustcheck as tc
+    >>> X = np.arange(400.0).reshape(-1, 2)
+    >>> subject = tc.Subject(lambda X: np.asarray(X)[:, 0] > 200, X)
+    >>> noise(subject).value > 0.9
+    True
+    """
+    levels = _levels(epsilon, severities)
+    size, repeats = _plan(subject, len(levels), draws, rows)
+    still = [str(n) for n in subject.features if not changeable(subject.schema[str(n)])]
+    if len(still) == len(subject.features):
+        raise NotMeasurable(
+            "no feature can be disturbed: each is free text, constant or marked immutable;"
+            " correct its kind with schema="
+        )
+    chosen = subject.sample(size, rng)
+    answers = _ask(subject, chosen, levels, epsilon, rng.integers(2**31, size=repeats).tolist())
+    ruler = _ruler(subject, chosen)
+    moved = {level: ruler.distance(answers[level]) for level in levels}  # (draws, rows) each
+    shape = degradation.curve_weights(levels)
+    area = sum(w * moved[level].mean(axis=0) for w, level in zip(shape, levels, strict=True))
+    unit = ruler.unit
+    metrics = {
+        "consistency": ruler.estimate(moved[epsilon].mean(axis=0), unit, draws=repeats),
+        "worst_case": ruler.estimate(
+            moved[epsilon].max(axis=0), ruler.worst_unit.format(draws=repeats)
+        ),
+        "area": ruler.estimate(np.asarray(area), f"{unit}, mean over noise of 0 to {levels[-1]:g}"),
+    }
+    notes = [
+        f"Numbers move by {epsilon:g} times their robust spread times a normal draw; a category is"
+        f" redrawn with probability {redraw_share(epsilon):.1%}. Missing values stay missing."
+    ]
+    if still:
+        notes.append(
+            "Left as they are (free text, constant or immutable): " + ", ".join(still) + "."
+        )
+    if size < subject.n:
+        notes.append(f"{size} of the {subject.n} given rows were drawn at random and disturbed.")
+    if subject.data.has_truth:
+        kept = _kept(subject, chosen, answers[epsilon])
+        if kept is None:
+            notes.append("The model is not clearly better than a trivial answer: no skill to keep.")
+        else:
+            metrics["normalised_score"] = Estimate(
+                *kept, n=size, unit="share of the skill that is kept", range=(0.0, 1.0)
+            )
+    return Measurement(
+        metrics,
+        rows=tuple(_row(level, moved[level], ruler) for level in levels),
+        notes=tuple(notes),
+        picture="curve",
+        **_evidence(subject, chosen, moved[epsilon]),
+    )
+
+
+def _levels(epsilon: float, severities: Sequence[float]) -> list[float]:
+    found = sorted({float(level) for level in (*np.atleast_1d(severities), epsilon)})
+    if not all(np.isfinite(level) and level > 0 for level in found):
+        raise InputError("epsilon and severities must be finite numbers above 0")
+    return found
+
+
+def _plan(subject: Subject, levels: int, draws: int | None, rows: int | None) -> tuple[int, int]:
+    """Rows to disturb, and copies of each at epsilon; the other severities get one copy."""
+    if any(given is not None and given < 1 for given in (draws, rows)):
+        raise InputError("draws and rows must be at least 1")
+    budget = min(subject.allowance(BUDGET), MOST_SENT)
+    if rows is None:
+        rows = min(MOST_ROWS, budget // (levels - 1 + (draws or 1)))
+        if rows < 1:
+            raise NotMeasurable("the budget allows too few rows to be sent; raise budget=")
+    rows = min(rows, subject.n)
+    return rows, draws or max(budget // rows - (levels - 1), 1)
+
+
+def _ask(
+    subject: Subject, chosen: np.ndarray, levels: list[float], epsilon: float, seeds: list[int]
+) -> dict[float, np.ndarray]:
+    """Return the answers at each severity, shape (draws, rows): one call, shared random numbers."""
+    import pandas as pd
+
+    copies = [(level, seeds[0]) for level in levels] + [(epsilon, seed) for seed in seeds[1:]]
+    frame = subject.X.iloc[chosen]
+    sent = [perturb(frame, subject.schema, level, seed=seed) for level, seed in copies]
+    answers = subject.predict(pd.concat(sent, ignore_index=True)).reshape(len(copies), -1)
+    return {
+        level: answers[[at for at, copy in enumerate(copies) if copy[0] == level]]
+        for level in levels
+    }
+
+
+@dataclass(frozen=True)
+class _Ruler:
+    """How far answers lie from the undisturbed ones, and what rows' distances say together."""
+
+    base: np.ndarray
+    spread: float | None  # None: classes, which are the same or not
+    weights: np.ndarray | None
+    clusters: np.ndarray | None
+
+    @property
+    def unit(self) -> str:
+        if self.spread is None:
+            return "share of predictions that stay the same"
+        return "1 - median change, as a share of the predictions' interquartile range"
+
+    @property
+    def worst_unit(self) -> str:
+        if self.spread is None:
+            return "share of rows whose prediction stays the same in all {draws} draws"
+        return "1 - median over rows of the largest change in {draws} draws, same scale"
+
+    def distance(self, answers: np.ndarray) -> np.ndarray:
+        if self.spread is None:
+            return (answers != self.base).astype(float)
+        return np.asarray(np.abs(answers - self.base) / self.spread)
+
+    def interval(self, moved: np.ndarray, draws: int = 1) -> intervals.Interval:
+        kind = {"weights": self.weights, "clusters": self.clusters}
+        if self.spread is None:
+            return intervals.bounded_mean(np.clip(1 - moved, 0, 1), draws=draws, **kind)
+        middle = degradation.weighted_median(moved, **kind)
+        return intervals.Interval(1 - middle.value, 1 - middle.high, 1 - middle.low)
+
+    def estimate(self, moved: np.ndarray, unit: str, draws: int = 1) -> Estimate:
+        low = 0.0 if self.spread is None else None
+        return Estimate(*self.interval(moved, draws), n=len(moved), unit=unit, range=(low, 1.0))
+
+
+def _ruler(subject: Subject, chosen: np.ndarray) -> _Ruler:
+    spread = None
+    if subject.task == "regression":
+        if np.ptp(subject.predictions) == 0:
+            raise NotMeasurable(
+                "the model predicts one number for every given row, so there is no spread to"
+                " compare changes with"
+            )
+        spread = 1.349 * robust_scale(subject.predictions)  # the IQR, unless that is 0
+    weights, clusters = subject.weights, subject.clusters
+    return _Ruler(
+        subject.predictions[chosen],
+        spread,
+        None if weights is None else weights[chosen],
+        None if clusters is None else clusters[chosen],
+    )
+
+
+def _row(level: float, moved: np.ndarray, ruler: _Ruler) -> Row:
+    value, low, high = ruler.interval(moved.mean(axis=0), len(moved))
+    return {
+        "severity": level,
+        "value": float(value),
+        "low": float(low),
+        "high": float(high),
+        "n": moved.shape[1],
+        "draws": len(moved),
+    }
+
+
+def _kept(subject: Subject, chosen: np.ndarray, answers: np.ndarray) -> intervals.Interval | None:
+    """Share of the skill over a trivial answer that is kept; None where there is no skill."""
+    truth, base = subject.truth[chosen], subject.predictions[chosen]
+    weights = None if subject.weights is None else subject.weights[chosen]
+    clusters = None if subject.clusters is None else subject.clusters[chosen]
+    if subject.task == "regression":
+        if "reference_labels" in subject.offers():
+            constant = float(np.mean(subject.reference.truth))
+        else:
+            constant = float(np.average(subject.truth, weights=subject.weights))
+        trivial = (truth - constant) ** 2
+        clean = trivial - (truth - base) ** 2
+        disturbed = trivial - ((truth - answers) ** 2).mean(axis=0)
+    else:
+        counted = truth if weights is None else truth[weights > 0]
+        if len(np.unique(counted)) < 2:
+            return None
+        clean = degradation.skill_rows(base == truth, truth, weights)
+        disturbed = degradation.skill_rows((answers == truth).mean(axis=0), truth, weights)
+    return degradation.kept_share(disturbed, clean, weights=weights, clusters=clusters)
+
+
+def _evidence(subject: Subject, chosen: np.ndarray, moved: np.ndarray) -> dict[str, Any]:
+    """Statistics and influence of the headline, where it is a mean over rows."""
+    if subject.task == "regression":
+        return {}
+    kept = 1 - moved.mean(axis=0)
+    weights = np.ones(subject.n) if subject.weights is None else subject.weights
+    influence = np.zeros(subject.n)
+    influence[chosen] = kept - np.average(kept, weights=weights[chosen])
+    influence *= weights.sum() / weights[chosen].sum()
+    if subject.has_weights or subject.has_clusters:
+        return {"influence": influence}
+    unchanged = np.bincount((moved == 0).sum(axis=0), minlength=len(moved) + 1)
+    return {
+        "statistics": {"unchanged": unchanged.tolist()},
+        "formula": "degradation.consistency",
+        "influence": influence,
+    }

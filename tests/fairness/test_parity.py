@@ -1,0 +1,183 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import trustcheck as tc
+from trustcheck import fairness
+
+LIMIT = 0.10
+
+
+def world(rng, rates, n=2000, weights=None, cluster=None):
+    group = np.repeat(np.arange(len(rates)), n)
+    predicted = (rng.random(group.size) < np.asarray(rates)[group]).astype(int)
+    return tc.Subject.from_predictions(
+        None,
+        predicted,
+        sensitive={"g": np.array([f"g{k}" for k in range(len(rates))])[group]},
+        task="binary",
+        classes=[0, 1],
+        sample_weight=weights,
+        cluster=cluster,
+    )
+
+
+def test_gap_equals_fairlearn_on_random_tables():
+    from fairlearn.metrics import demographic_parity_difference, demographic_parity_ratio
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        n = int(rng.integers(50, 400))
+        y, p = rng.integers(0, 2, (2, n))
+        g = rng.choice(list("abcd"), n)
+        subject = tc.Subject.from_predictions(y, p, sensitive={"g": g})
+        finding = fairness.demographic_parity(subject)
+        assert finding.value == pytest.approx(
+            demographic_parity_difference(y, p, sensitive_features=g), abs=1e-12
+        )
+        assert finding.metrics["ratio"].value == pytest.approx(
+            demographic_parity_ratio(y, p, sensitive_features=g), abs=1e-12
+        )
+
+
+def test_weighted_gap_equals_fairlearn():
+    from fairlearn.metrics import demographic_parity_difference
+
+    rng = np.random.default_rng(1)
+    y, p, g = rng.integers(0, 2, 300), rng.integers(0, 2, 300), rng.choice(list("abc"), 300)
+    w = rng.exponential(size=300)
+    subject = tc.Subject.from_predictions(y, p, sensitive={"g": g}, sample_weight=w)
+    expected = demographic_parity_difference(y, p, sensitive_features=g, sample_weight=w)
+    assert fairness.demographic_parity(subject).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_two_groups_have_newcombes_interval():
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    group = ["a"] * 100 + ["b"] * 80
+    predicted = [1] * 60 + [0] * 40 + [1] * 30 + [0] * 50
+    subject = tc.Subject.from_predictions(
+        None, predicted, sensitive={"g": group}, task="binary", classes=[0, 1]
+    )
+    finding = fairness.demographic_parity(subject)
+    low, high = confint_proportions_2indep(60, 100, 30, 80, method="newcomb")
+    assert (finding.low, finding.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_planted_gap_fails_in_19_of_20_worlds():
+    failed = sum(
+        fairness.demographic_parity(world(np.random.default_rng(s), [0.3, 0.3, 0.5]))
+        .at_most(LIMIT)
+        .status
+        == "fail"
+        for s in range(20)
+    )
+    assert failed >= 19
+
+
+def test_equal_groups_never_fail_and_mostly_pass():
+    verdicts = [
+        fairness.demographic_parity(world(np.random.default_rng(s), [0.3, 0.3, 0.3]))
+        .at_most(LIMIT)
+        .status
+        for s in range(20)
+    ]
+    assert verdicts.count("fail") == 0
+    assert verdicts.count("pass") >= 19
+
+
+def test_the_interval_contains_zero_for_equal_groups():
+    rng = np.random.default_rng(2)
+    contains = [
+        fairness.demographic_parity(world(rng, [0.3] * 10, n=200)).low == 0.0 for _ in range(100)
+    ]
+    assert np.mean(contains) >= 0.90
+
+
+def test_clusters_widen_the_interval():
+    rng = np.random.default_rng(3)
+    # Each person appears ten times with one and the same answer: ten rows, one piece of evidence.
+    people = 200
+    answer = rng.integers(0, 2, people)
+    group = rng.choice(["a", "b"], people)
+    options = {"sensitive": {"g": np.repeat(group, 10)}, "task": "binary", "classes": [0, 1]}
+    rows = tc.Subject.from_predictions(None, np.repeat(answer, 10), **options)
+    clustered = tc.Subject.from_predictions(
+        None, np.repeat(answer, 10), cluster=np.repeat(np.arange(people), 10), **options
+    )
+    alone = tc.Subject.from_predictions(
+        None, answer, sensitive={"g": group}, task="binary", classes=[0, 1]
+    )
+    wide, narrow = fairness.demographic_parity(clustered), fairness.demographic_parity(rows)
+    honest = fairness.demographic_parity(alone)
+    assert (wide.low, wide.high) == pytest.approx((honest.low, honest.high), abs=1e-9)
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_doubling_every_weight_changes_nothing():
+    rng = np.random.default_rng(4)
+    w = rng.exponential(size=4000)
+    one = fairness.demographic_parity(world(np.random.default_rng(5), [0.3, 0.4], weights=w))
+    two = fairness.demographic_parity(world(np.random.default_rng(5), [0.3, 0.4], weights=2 * w))
+    assert (one.low, one.value, one.high) == pytest.approx(
+        (two.low, two.value, two.high), abs=1e-12
+    )
+
+
+def test_multiclass_takes_the_worst_class_and_regression_thresholds():
+    rng = np.random.default_rng(6)
+    g = np.repeat(["a", "b"], 1000)
+    p = np.where((g == "b") & (rng.random(2000) < 0.3), "z", rng.choice(["x", "y", "z"], 2000))
+    multi = fairness.demographic_parity(
+        tc.Subject.from_predictions(None, p, sensitive={"g": g}, task="multiclass")
+    )
+    rate = pd.crosstab(g, p, normalize="index")
+    assert multi.value == pytest.approx((rate.max() - rate.min()).max(), abs=1e-12)
+    score = rng.normal(size=2000) + (g == "b")
+    number = fairness.demographic_parity(
+        tc.Subject.from_predictions(None, score, sensitive={"g": g}, task="regression")
+    )
+    # A unit shift of a normal moves Phi(1/2) - Phi(-1/2) = 0.383 of the mass past the middle.
+    assert number.value == pytest.approx(0.383, abs=0.05)
+
+
+def test_missing_group_values_are_a_group_of_their_own():
+    subject = tc.Subject.from_predictions(
+        None, [0, 1] * 50, sensitive={"g": ["a", None] * 50}, task="binary", classes=[0, 1]
+    )
+    assert [row["group"] for row in fairness.demographic_parity(subject).rows] == ["a", "(missing)"]
+
+
+def test_an_open_verdict_names_the_group_and_its_rows():
+    subject = world(np.random.default_rng(7), [0.3, 0.32], n=150)
+    with pytest.warns(tc.TrustInconclusiveWarning, match=r"more rows of group 'g\d' would settle"):
+        verdict = fairness.demographic_parity(subject).at_most(LIMIT)
+    assert verdict.status == "inconclusive"
+    assert verdict.rows_needed > 0
+    assert verdict.group in ("g0", "g1")
+
+
+def test_misuse_is_told_with_a_remedy():
+    subject = tc.Subject.from_predictions(
+        None, [0, 1] * 50, sensitive={"a": ["x", "y"] * 50, "age": np.arange(100)}, task="binary",
+        classes=[0, 1],
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="several sensitive columns, a, age"):
+        fairness.demographic_parity(subject)
+    with pytest.raises(tc.InputError, match="'age' is continuous"):
+        fairness.demographic_parity(subject, by="age")
+    with pytest.raises(tc.InputError, match="'sex' is not a sensitive column"):
+        fairness.demographic_parity(subject, by="sex")
+    with pytest.raises(TypeError, match="no parameter groups; it has: by"):
+        fairness.demographic_parity(subject, groups="a")
+
+
+def test_one_group_and_no_groups_are_honest_skips():
+    one = tc.Subject.from_predictions(
+        None, [0, 1], sensitive={"g": ["a", "a"]}, task="binary", classes=[0, 1]
+    )
+    assert fairness.demographic_parity(one).status == "skipped"
+    none = tc.Subject.from_predictions([0, 1], [0, 1])
+    finding = fairness.demographic_parity(none)
+    assert finding.status == "skipped"
+    assert "no sensitive columns" in finding.reason
