@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import special
 from trustcheck.subject._schema import as_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from trustcheck.subject import Feature, Schema
@@ -17,7 +20,14 @@ if TYPE_CHECKING:
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def perturb(frame: pd.DataFrame, schema: Schema, epsilon: float, *, seed: int) -> pd.DataFrame:
+def perturb(
+    frame: pd.DataFrame,
+    schema: Schema,
+    epsilon: float,
+    *,
+    seed: int,
+    spikes: Mapping[str, float] = MappingProxyType({}),
+) -> pd.DataFrame:
     """Return a copy of the rows with noise of size ``epsilon`` on every feature that may change.
 
     One seed gives the same random numbers at every ``epsilon`` (common random numbers): the
@@ -33,6 +43,8 @@ def perturb(frame: pd.DataFrame, schema: Schema, epsilon: float, *, seed: int) -
         At least 0, in robust scales of each numeric feature.
     seed : int
         At least 0.
+    spikes : mapping of str to float
+        What :func:`find_spikes` found in the reference.
 
     Returns
     -------
@@ -40,20 +52,39 @@ def perturb(frame: pd.DataFrame, schema: Schema, epsilon: float, *, seed: int) -
         Same columns, index and dtypes. Numbers (and dates): x + epsilon * scale * z, kept inside
         the range seen or up to the row's own value; whole numbers are rounded at random, so that
         small noise is not lost. Categories and booleans: redrawn from their shares with
-        probability :func:`redraw_share`. Missing values stay missing; see :func:`changeable`.
+        probability :func:`redraw_share`. Numbers on a spike: exchanged for another row's with
+        the same probability. Missing values stay missing; see :func:`changeable`.
     """
     rng = np.random.default_rng(seed)
     copy = frame.copy(deep=False)
     for name in frame.columns:
         feature, column = schema[str(name)], frame[name]
-        if changeable(feature):
-            normal, uniform = rng.standard_normal(len(frame)), rng.random(len(frame))
-            copy[name] = (
-                _shift(column, feature, epsilon * normal, uniform)
-                if feature.is_numeric
-                else _redraw(column, feature, uniform < redraw_share(epsilon), special.ndtr(normal))
-            )
+        if not changeable(feature):
+            continue
+        normal, uniform = rng.standard_normal(len(frame)), rng.random(len(frame))
+        if feature.is_numeric:
+            spike = spikes.get(str(name))
+            copy[name] = _shift(column, feature, epsilon, normal, uniform, spike)
+        else:
+            copy[name] = _redraw(column, feature, epsilon, normal, uniform)
     return copy
+
+
+def find_spikes(frame: pd.DataFrame, schema: Schema) -> dict[str, float]:
+    """Return the number that more than half of a feature's values share, where there is one.
+
+    No capital gain, no children, no earlier loan: such a number says "none", as a category does,
+    and a robust scale (IQR and MAD are then 0) says nothing about errors of measurement.
+    """
+    spikes = {}
+    for name in map(str, frame.columns):
+        if schema[name].is_numeric and changeable(schema[name]):
+            values = as_numbers(frame[name])
+            values = values[np.isfinite(values)]
+            middle = float(np.median(values)) if values.size else np.nan
+            if values.size and np.mean(values == middle) > 0.5:
+                spikes[name] = middle
+    return spikes
 
 
 def changeable(feature: Feature) -> bool:
@@ -75,19 +106,29 @@ def redraw_share(epsilon: float) -> float:
 
 
 def _shift(
-    column: pd.Series, feature: Feature, noise: np.ndarray, uniform: np.ndarray
+    column: pd.Series,
+    feature: Feature,
+    epsilon: float,
+    normal: np.ndarray,
+    uniform: np.ndarray,
+    spike: float | None,
 ) -> pd.Series:
     values = as_numbers(column)
     known = np.flatnonzero(np.isfinite(values))
-    own = values[known]
+    own, normal, uniform = values[known], normal[known], uniform[known]
     low = np.minimum(own, -np.inf if feature.low is None else feature.low)
     high = np.maximum(own, np.inf if feature.high is None else feature.high)
-    moved = np.clip(own + feature.scale * noise[known], low, high)
+    moved = np.clip(own + epsilon * feature.scale * normal, low, high)
     grid = _grid(column, feature, own)
     if grid:
-        steps = np.floor((moved - own) / grid + uniform[known])
+        steps = np.floor((moved - own) / grid + uniform)
         steps = np.clip(steps, np.ceil((low - own) / grid), np.floor((high - own) / grid))
         moved = own + grid * steps
+    if spike is not None:
+        donors = own[(special.ndtr(normal) * len(own)).astype(int).clip(max=len(own) - 1)]
+        moved = np.where(
+            own != spike, moved, np.where(uniform < redraw_share(epsilon), donors, own)
+        )
     changed = moved != own
     return _put(column, known[changed], own[changed], moved[changed])
 
@@ -135,7 +176,7 @@ def _ticks_per_second(column: pd.Series) -> float:
 
 
 def _redraw(
-    column: pd.Series, feature: Feature, drawn: np.ndarray, uniform: np.ndarray
+    column: pd.Series, feature: Feature, epsilon: float, normal: np.ndarray, uniform: np.ndarray
 ) -> pd.Series:
     import pandas as pd
 
@@ -144,10 +185,11 @@ def _redraw(
         held = [level in column.cat.categories for level in levels]
         levels = [level for level, here in zip(levels, held, strict=True) if here]
         shares = shares[held]
-    rows = np.flatnonzero(drawn & column.notna().to_numpy())
+    rows = np.flatnonzero((uniform < redraw_share(epsilon)) & column.notna().to_numpy())
     changed = column.copy()
     if rows.size and levels:
         edges = np.cumsum(shares)[:-1] / shares.sum()
-        picks = np.searchsorted(edges, uniform[rows], side="right")
-        changed.iloc[rows] = pd.array([levels[pick] for pick in picks], dtype=column.dtype)
+        picks = np.searchsorted(edges, special.ndtr(normal[rows]), side="right")
+        dtype: Any = column.dtype
+        changed.iloc[rows] = pd.array([levels[pick] for pick in picks], dtype=dtype)
     return changed
