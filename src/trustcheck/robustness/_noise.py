@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trustcheck.probe import probe
-from trustcheck.robustness._perturb import changeable, perturb, redraw_share
+from trustcheck.robustness._perturb import changeable, find_spikes, perturb, redraw_share
 from trustcheck.stats import degradation, intervals
 from trustcheck.subject._schema import robust_scale
 from trustcheck.types import Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trustcheck.subject import Subject
 
 #: Rows sent by default, per given row and in all; and the rows beyond which more of them would
@@ -91,31 +93,25 @@ def noise(
             " correct its kind with schema="
         )
     chosen = subject.sample(size, rng)
-    answers = _ask(subject, chosen, levels, epsilon, rng.integers(2**31, size=repeats).tolist())
     ruler = _ruler(subject, chosen)
+    spikes = find_spikes(_source(subject), subject.schema)
+    seeds = rng.integers(2**31, size=repeats).tolist()
+    answers = _ask(subject, chosen, levels, epsilon, seeds, spikes)
     moved = {level: ruler.distance(answers[level]) for level in levels}  # (draws, rows) each
     shape = degradation.curve_weights(levels)
     area = sum(w * moved[level].mean(axis=0) for w, level in zip(shape, levels, strict=True))
-    unit = ruler.unit
     metrics = {
-        "consistency": ruler.estimate(moved[epsilon].mean(axis=0), unit, draws=repeats),
+        "consistency": ruler.estimate(moved[epsilon].mean(axis=0), ruler.unit, draws=repeats),
         "worst_case": ruler.estimate(
             moved[epsilon].max(axis=0), ruler.worst_unit.format(draws=repeats)
         ),
-        "area": ruler.estimate(np.asarray(area), f"{unit}, mean over noise of 0 to {levels[-1]:g}"),
+        "area": ruler.estimate(
+            np.asarray(area), f"{ruler.unit}, mean over noise from 0 to {levels[-1]:g}"
+        ),
     }
-    notes = [
-        f"Numbers move by {epsilon:g} times their robust spread times a normal draw; a category is"
-        f" redrawn with probability {redraw_share(epsilon):.1%}. Missing values stay missing."
-    ]
-    if still:
-        notes.append(
-            "Left as they are (free text, constant or immutable): " + ", ".join(still) + "."
-        )
-    if size < subject.n:
-        notes.append(f"{size} of the {subject.n} given rows were drawn at random and disturbed.")
+    notes = _notes(subject, epsilon, spikes, still, size)
     if subject.data.has_truth:
-        kept = _kept(subject, chosen, answers[epsilon])
+        kept = _kept(subject, chosen, answers[epsilon], ruler)
         if kept is None:
             notes.append("The model is not clearly better than a trivial answer: no skill to keep.")
         else:
@@ -129,6 +125,27 @@ def noise(
         picture="curve",
         **_evidence(subject, chosen, moved[epsilon]),
     )
+
+
+def _source(subject: Subject) -> pd.DataFrame:
+    return subject.reference.X if "reference" in subject.offers() else subject.X
+
+
+def _notes(
+    subject: Subject, epsilon: float, spikes: Iterable[str], still: list[str], size: int
+) -> list[str]:
+    notes = []
+    if spikes or not all(subject.schema[str(name)].is_numeric for name in subject.features):
+        notes.append(
+            f"At noise of {epsilon:g} a category is redrawn with probability {redraw_share(epsilon):.1%}."
+        )
+    if spikes:
+        notes.append(f"The number most rows share counts as a category in {', '.join(spikes)}.")
+    if still:
+        notes.append(f"Free text, constant or immutable, so left alone: {', '.join(still)}.")
+    if size < subject.n:
+        notes.append(f"{size} of the {subject.n} given rows were drawn at random and disturbed.")
+    return notes
 
 
 def _levels(epsilon: float, severities: Sequence[float]) -> list[float]:
@@ -152,14 +169,21 @@ def _plan(subject: Subject, levels: int, draws: int | None, rows: int | None) ->
 
 
 def _ask(
-    subject: Subject, chosen: np.ndarray, levels: list[float], epsilon: float, seeds: list[int]
+    subject: Subject,
+    chosen: np.ndarray,
+    levels: list[float],
+    epsilon: float,
+    seeds: list[int],
+    spikes: dict[str, float],
 ) -> dict[float, np.ndarray]:
     """Return the answers at each severity, shape (draws, rows): one call, shared random numbers."""
     import pandas as pd
 
     copies = [(level, seeds[0]) for level in levels] + [(epsilon, seed) for seed in seeds[1:]]
     frame = subject.X.iloc[chosen]
-    sent = [perturb(frame, subject.schema, level, seed=seed) for level, seed in copies]
+    sent = [
+        perturb(frame, subject.schema, level, seed=seed, spikes=spikes) for level, seed in copies
+    ]
     answers = subject.predict(pd.concat(sent, ignore_index=True)).reshape(len(copies), -1)
     return {
         level: answers[[at for at, copy in enumerate(copies) if copy[0] == level]]
@@ -194,10 +218,11 @@ class _Ruler:
         return np.asarray(np.abs(answers - self.base) / self.spread)
 
     def interval(self, moved: np.ndarray, draws: int = 1) -> intervals.Interval:
-        kind = {"weights": self.weights, "clusters": self.clusters}
+        weights, clusters = self.weights, self.clusters
         if self.spread is None:
-            return intervals.bounded_mean(np.clip(1 - moved, 0, 1), draws=draws, **kind)
-        middle = degradation.weighted_median(moved, **kind)
+            same = np.clip(1 - moved, 0, 1)  # rounding may leave [0, 1]
+            return intervals.bounded_mean(same, weights=weights, clusters=clusters, draws=draws)
+        middle = degradation.weighted_median(moved, weights=weights, clusters=clusters)
         return intervals.Interval(1 - middle.value, 1 - middle.high, 1 - middle.low)
 
     def estimate(self, moved: np.ndarray, unit: str, draws: int = 1) -> Estimate:
@@ -215,6 +240,8 @@ def _ruler(subject: Subject, chosen: np.ndarray) -> _Ruler:
             )
         spread = 1.349 * robust_scale(subject.predictions)  # the IQR, unless that is 0
     weights, clusters = subject.weights, subject.clusters
+    if weights is not None and not weights[chosen].any():
+        raise NotMeasurable("every row drawn has weight 0; raise rows= to draw more")
     return _Ruler(
         subject.predictions[chosen],
         spread,
@@ -235,11 +262,11 @@ def _row(level: float, moved: np.ndarray, ruler: _Ruler) -> Row:
     }
 
 
-def _kept(subject: Subject, chosen: np.ndarray, answers: np.ndarray) -> intervals.Interval | None:
+def _kept(
+    subject: Subject, chosen: np.ndarray, answers: np.ndarray, ruler: _Ruler
+) -> intervals.Interval | None:
     """Share of the skill over a trivial answer that is kept; None where there is no skill."""
-    truth, base = subject.truth[chosen], subject.predictions[chosen]
-    weights = None if subject.weights is None else subject.weights[chosen]
-    clusters = None if subject.clusters is None else subject.clusters[chosen]
+    truth, base, weights = subject.truth[chosen], ruler.base, ruler.weights
     if subject.task == "regression":
         if "reference_labels" in subject.offers():
             constant = float(np.mean(subject.reference.truth))
@@ -254,7 +281,7 @@ def _kept(subject: Subject, chosen: np.ndarray, answers: np.ndarray) -> interval
             return None
         clean = degradation.skill_rows(base == truth, truth, weights)
         disturbed = degradation.skill_rows((answers == truth).mean(axis=0), truth, weights)
-    return degradation.kept_share(disturbed, clean, weights=weights, clusters=clusters)
+    return degradation.kept_share(disturbed, clean, weights=weights, clusters=ruler.clusters)
 
 
 def _evidence(subject: Subject, chosen: np.ndarray, moved: np.ndarray) -> dict[str, Any]:

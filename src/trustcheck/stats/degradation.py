@@ -94,7 +94,7 @@ def weighted_median(
 
     def quantile(share: float) -> float:
         # The slack keeps a share that is met exactly from being missed by rounding.
-        return float(ordered[min(np.searchsorted(below, share - 1e-12), len(ordered) - 1)])
+        return float(ordered[min(int(np.searchsorted(below, share - 1e-12)), len(ordered) - 1)])
 
     middle = quantile(0.5)
     size = effective_size(v <= middle, weights=w, clusters=clusters, level=level)

@@ -1,0 +1,203 @@
+"""Attributions read off tree and linear models, folded back to the user's own columns.
+
+A model explained on its encoded columns (one per level, scaled, imputed) is folded back by
+adding up what belongs to one original column. Which encoded column belongs to which original one
+is not read from names: it is found by swapping one original column at a time, and proved on the
+very rows and donors used. Where the proof fails (principal components, interactions, imputation
+from other columns) nothing is guessed: the model is treated as a black box.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.types import NotMeasurable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trustcheck.explain._swap import Swap
+
+#: Attributes by which the families of tree models shap reads are known, without loading shap.
+_TREES = ("tree_", "estimators_", "_predictors", "get_booster", "booster_", "calc_leaf_indexes")
+#: Leaves visited (rows x donors x leaves x outputs) that stay within seconds, and in one call.
+_WORK, _CALL = 500_000_000, 200_000_000
+_FEW_DONORS = 20
+#: Rows sent through the encoder at a time, and copies used for the proof.
+_ENCODED, _PROOF = 4096, 100
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Attributions of the encoded columns: phi (r, m, outputs) and base (outputs,)."""
+
+    phi: np.ndarray
+    base: np.ndarray
+    log: bool
+
+
+def tree(swap: Swap, *, patient: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """Explain a tree model by interventional TreeSHAP against the donors.
+
+    Parameters
+    ----------
+    swap : Swap
+    patient : bool
+        Do it even where it takes long.
+
+    Returns
+    -------
+    values, base, rebuilt, output
+        As :func:`_fold` gives them.
+
+    Raises
+    ------
+    NotMeasurable
+        With the reason why this cannot be done.
+    """
+    steps, last = unwrap(swap.subject.native)
+    if not any(hasattr(last, name) for name in _TREES):
+        raise NotMeasurable(f"{type(last).__name__} is not a tree model")
+    _require_scores(swap)
+    try:
+        import shap
+    except ImportError as fault:
+        raise NotMeasurable(
+            "shap is not installed, so trees cannot be read (pip install trustcheck[explain])"
+        ) from fault
+    rows, donors, owner = encode(swap, steps)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"shap(\.|$)")
+        try:
+            explainer, log = _explainer(shap, last, donors[:_FEW_DONORS])
+            outputs = max(1, np.size(explainer.expected_value))
+            leaves = int(np.sum(explainer.model.num_nodes) + 1) // 2 * outputs
+            afford = _WORK // max(leaves * len(rows), 1)
+            if afford < _FEW_DONORS and not patient:
+                raise NotMeasurable(
+                    f"its trees have so many leaves ({leaves:,}) that exact attributions take long"
+                )
+            if afford > _FEW_DONORS:
+                explainer, log = _explainer(shap, last, donors[:afford])
+            # Short calls: shap prints a progress bar during long ones.
+            used = min(max(afford, _FEW_DONORS), len(donors))
+            size = max(_CALL // (leaves * used), 1)
+            phi = np.concatenate(
+                [
+                    np.asarray(explainer.shap_values(rows[i : i + size], check_additivity=False))
+                    for i in range(0, len(rows), size)
+                ]
+            )
+        except NotMeasurable:
+            raise
+        except Exception as fault:
+            raise NotMeasurable(f"shap cannot read this {type(last).__name__}") from fault
+    base = np.atleast_1d(np.asarray(explainer.expected_value, dtype=float))
+    if phi.ndim == 2:  # one output: the larger class, or the number predicted
+        phi, base = phi[:, :, None], base[:1]
+        if swap.subject.task != "regression":
+            other = (np.zeros_like(phi), 0 * base) if log else (-phi, 1 - base)
+            phi, base = np.concatenate([other[0], phi], axis=2), np.r_[other[1], base]
+    return _fold(swap, Exact(phi, base, log), owner)
+
+
+def linear(swap: Swap) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """Explain a linear model in closed form: weight x (value - mean of the donors).
+
+    These are the Shapley values of a linear function (Strumbelj & Kononenko 2014). A classifier
+    is explained by log-odds. Returns and raises as :func:`tree`.
+    """
+    steps, last = unwrap(swap.subject.native)
+    if not (hasattr(last, "coef_") and hasattr(last, "intercept_")):
+        raise NotMeasurable(f"{type(last).__name__} is not a linear model")
+    _require_scores(swap)
+    weights = np.atleast_2d(np.asarray(last.coef_, dtype=float))
+    intercept = np.broadcast_to(np.asarray(last.intercept_, dtype=float), weights.shape[:1])
+    log = swap.subject.task != "regression"
+    if log and len(weights) == 1:
+        weights = np.vstack([np.zeros_like(weights), weights])
+        intercept = np.r_[0.0, intercept]
+    rows, donors, owner = encode(swap, steps)
+    mean = donors.mean(axis=0)
+    phi = (rows - mean)[:, :, None] * weights.T[None, :, :]
+    return _fold(swap, Exact(phi, weights @ mean + intercept, log), owner)
+
+
+def unwrap(model: Any) -> tuple[list[Any], Any]:
+    """Return the transformers that come first, and the estimator that decides."""
+    before: list[Any] = []
+    while True:
+        if isinstance(getattr(model, "steps", None), list):
+            before += [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
+            model = model.steps[-1][1]
+        elif hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        else:
+            return before, model
+
+
+def encode(swap: Swap, steps: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows and donors as the last estimator sees them, and who owns each encoded column.
+
+    Returns
+    -------
+    rows, donors : float arrays, shape (r, m) and (donors, m)
+    owner : int array, shape (m,)
+        Position of the original column; -1 for columns that never vary here.
+
+    Raises
+    ------
+    NotMeasurable
+        If an encoded column cannot be traced to one original column.
+    """
+    r, d = len(swap.rows), swap.d
+    row = np.r_[np.arange(r), np.zeros(len(swap.donors), dtype=np.int64)]
+    donor = np.r_[np.zeros(r, dtype=np.int64), np.arange(len(swap.donors))]
+    whole = np.repeat(np.arange(len(row)) >= r, d).reshape(-1, d)
+    table = _encoded(swap, steps, swap.copies(row, donor, whole))
+    rows, donors = table[:r], table[r:]
+    if not steps:
+        return rows, donors, np.arange(d)
+    # Every row and every donor takes part in the search for the owners, column by column.
+    pairs = max(r, len(donors))
+    i, b = np.arange(pairs) % r, np.arange(pairs) % len(donors)
+    owner = np.full(table.shape[1], -1)
+    for j in range(d):
+        only = np.zeros((pairs, d), dtype=bool)
+        only[:, j] = True
+        changed = ~_same(_encoded(swap, steps, swap.copies(i, b, only)), rows[i]).all(axis=0)
+        if (owner[changed] >= 0).any():
+            raise NotMeasurable("its encoded columns mix several of the original columns")
+        owner[changed] = j
+    # The proof: an encoded mix of row and donor is the mix of the two encoded rows.
+    mixes = np.random.default_rng(0).random((pairs, d)) < 0.5
+    want = np.where(np.where(owner >= 0, mixes[:, owner], False), donors[b], rows[i])
+    fixed = _same(table, table[:1]).all(axis=0)
+    if (fixed < (owner < 0)).any() or not _same(
+        _encoded(swap, steps, swap.copies(i, b, mixes)), want
+    ).all():
+        raise NotMeasurable("its encoded columns cannot be traced to the original columns")
+    return rows, donors, owner
+
+
+def _encoded(swap: Swap, steps: list[Any], frame: pd.DataFrame) -> np.ndarray:
+    values: Any = frame.to_numpy() if swap.subject.takes_arrays else frame
+    for step in steps:
+        if not hasattr(step, "transform"):
+            raise NotMeasurable(f"its step {type(step).__name__} is no transformer")
+        values = step.transform(values)
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as fault:
+        raise NotMeasurable("its last step reads columns that are not numbers") from fault
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    equal: np.ndarray = (one == other) | (np.isnan(one) & np.isnan(other))
+    return equal
