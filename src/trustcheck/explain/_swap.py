@@ -20,6 +20,38 @@ _CELLS = 10_000_000
 
 
 @dataclass(frozen=True)
+class Attributions:
+    """What each feature adds to the explained output of each row.
+
+    Parameters
+    ----------
+    values : array, shape (r, d)
+        On the user's own columns; for the first r of the rows asked for.
+    base : array, shape (r,), or None
+        What they start from: ``base + values.sum(axis=1)`` is the explained output where the
+        method is additive; None where it is not.
+    rebuilt : array, shape (r,), or None
+        The model's output as base and values rebuild it, in the model's own units.
+    method : str
+        "tree", "linear", "sampling" or "occlusion".
+    output : str
+        What is explained, in words.
+    rows_sent : int
+        Copies sent to the model for it.
+    notes : tuple of str
+        How it was done, and what could not be.
+    """
+
+    values: np.ndarray
+    base: np.ndarray | None
+    rebuilt: np.ndarray | None
+    method: str
+    output: str
+    rows_sent: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Swap:
     """Some given rows and some donor rows, ready to be mixed column by column.
 

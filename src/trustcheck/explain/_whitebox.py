@@ -10,16 +10,15 @@ from other columns) nothing is guessed: the model is treated as a black box.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
+from trustcheck.explain._swap import Attributions
 from trustcheck.types import NotMeasurable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from trustcheck.explain._swap import Swap
 
 #: Attributes by which the families of tree models shap reads are known, without loading shap.
@@ -27,32 +26,19 @@ _TREES = ("tree_", "estimators_", "_predictors", "get_booster", "booster_", "cal
 #: Leaves visited (rows x donors x leaves x outputs) that stay within seconds, and in one call.
 _WORK, _CALL = 500_000_000, 200_000_000
 _FEW_DONORS = 20
-#: Rows sent through the encoder at a time, and copies used for the proof.
-_ENCODED, _PROOF = 4096, 100
+#: Rows sent through the encoder at a time.
+_ENCODED = 4096
 
 
-@dataclass(frozen=True)
-class Exact:
-    """Attributions of the encoded columns: phi (r, m, outputs) and base (outputs,)."""
-
-    phi: np.ndarray
-    base: np.ndarray
-    log: bool
-
-
-def tree(swap: Swap, *, patient: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+def tree(swap: Swap, rng: np.random.Generator, *, patient: bool) -> Attributions:
     """Explain a tree model by interventional TreeSHAP against the donors.
 
     Parameters
     ----------
     swap : Swap
+    rng : numpy Generator
     patient : bool
         Do it even where it takes long.
-
-    Returns
-    -------
-    values, base, rebuilt, output
-        As :func:`_fold` gives them.
 
     Raises
     ------
@@ -69,7 +55,7 @@ def tree(swap: Swap, *, patient: bool) -> tuple[np.ndarray, np.ndarray, np.ndarr
         raise NotMeasurable(
             "shap is not installed, so trees cannot be read (pip install trustcheck[explain])"
         ) from fault
-    rows, donors, owner = encode(swap, steps)
+    rows, donors, owner = encode(swap, steps, rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"shap(\.|$)")
         try:
@@ -102,14 +88,14 @@ def tree(swap: Swap, *, patient: bool) -> tuple[np.ndarray, np.ndarray, np.ndarr
         if swap.subject.task != "regression":
             other = (np.zeros_like(phi), 0 * base) if log else (-phi, 1 - base)
             phi, base = np.concatenate([other[0], phi], axis=2), np.r_[other[1], base]
-    return _fold(swap, Exact(phi, base, log), owner)
+    return _fold(swap, "tree", phi, base, owner, log=log)
 
 
-def linear(swap: Swap) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+def linear(swap: Swap, rng: np.random.Generator) -> Attributions:
     """Explain a linear model in closed form: weight x (value - mean of the donors).
 
     These are the Shapley values of a linear function (Strumbelj & Kononenko 2014). A classifier
-    is explained by log-odds. Returns and raises as :func:`tree`.
+    is explained by log-odds. Raises as :func:`tree`.
     """
     steps, last = unwrap(swap.subject.native)
     if not (hasattr(last, "coef_") and hasattr(last, "intercept_")):
@@ -121,10 +107,10 @@ def linear(swap: Swap) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
     if log and len(weights) == 1:
         weights = np.vstack([np.zeros_like(weights), weights])
         intercept = np.r_[0.0, intercept]
-    rows, donors, owner = encode(swap, steps)
+    rows, donors, owner = encode(swap, steps, rng)
     mean = donors.mean(axis=0)
     phi = (rows - mean)[:, :, None] * weights.T[None, :, :]
-    return _fold(swap, Exact(phi, weights @ mean + intercept, log), owner)
+    return _fold(swap, "linear", phi, weights @ mean + intercept, owner, log=log)
 
 
 def unwrap(model: Any) -> tuple[list[Any], Any]:
@@ -140,7 +126,9 @@ def unwrap(model: Any) -> tuple[list[Any], Any]:
             return before, model
 
 
-def encode(swap: Swap, steps: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def encode(
+    swap: Swap, steps: list[Any], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows and donors as the last estimator sees them, and who owns each encoded column.
 
     Returns
@@ -154,46 +142,51 @@ def encode(swap: Swap, steps: list[Any]) -> tuple[np.ndarray, np.ndarray, np.nda
     NotMeasurable
         If an encoded column cannot be traced to one original column.
     """
-    r, d = len(swap.rows), swap.d
-    row = np.r_[np.arange(r), np.zeros(len(swap.donors), dtype=np.int64)]
-    donor = np.r_[np.zeros(r, dtype=np.int64), np.arange(len(swap.donors))]
-    whole = np.repeat(np.arange(len(row)) >= r, d).reshape(-1, d)
-    table = _encoded(swap, steps, swap.copies(row, donor, whole))
+    r, d, m = len(swap.rows), swap.d, len(swap.donors)
+    is_donor = np.arange(r + m) >= r
+    table = _encoded(
+        swap, steps,
+        np.where(is_donor, 0, np.arange(r + m)), np.where(is_donor, np.arange(r + m) - r, 0),
+        np.repeat(is_donor[:, None], d, axis=1),
+    )  # fmt: skip
     rows, donors = table[:r], table[r:]
     if not steps:
         return rows, donors, np.arange(d)
     # Every row and every donor takes part in the search for the owners, column by column.
-    pairs = max(r, len(donors))
-    i, b = np.arange(pairs) % r, np.arange(pairs) % len(donors)
+    pairs = max(r, m)
+    i, b = np.arange(pairs) % r, np.arange(pairs) % m
     owner = np.full(table.shape[1], -1)
-    for j in range(d):
-        only = np.zeros((pairs, d), dtype=bool)
-        only[:, j] = True
-        changed = ~_same(_encoded(swap, steps, swap.copies(i, b, only)), rows[i]).all(axis=0)
-        if (owner[changed] >= 0).any():
-            raise NotMeasurable("its encoded columns mix several of the original columns")
-        owner[changed] = j
-    # The proof: an encoded mix of row and donor is the mix of the two encoded rows.
-    mixes = np.random.default_rng(0).random((pairs, d)) < 0.5
-    want = np.where(np.where(owner >= 0, mixes[:, owner], False), donors[b], rows[i])
-    fixed = _same(table, table[:1]).all(axis=0)
-    if (fixed < (owner < 0)).any() or not _same(
-        _encoded(swap, steps, swap.copies(i, b, mixes)), want
-    ).all():
+    at_once = max(1, _ENCODED // pairs)
+    for start in range(0, d, at_once):
+        columns = np.arange(start, min(start + at_once, d))
+        only = np.repeat(np.eye(d, dtype=bool)[columns], pairs, axis=0)
+        copies = _encoded(swap, steps, np.tile(i, len(columns)), np.tile(b, len(columns)), only)
+        for j, copy in zip(columns, copies.reshape(len(columns), pairs, -1), strict=True):
+            changed = ~_same(copy, rows[i]).all(axis=0)
+            if (owner[changed] >= 0).any():
+                raise NotMeasurable("its encoded columns mix several of the original columns")
+            owner[changed] = j
+    # The proof: what is owned by nobody never varies, and an encoded mix of row and donor is the
+    # mix of the encoded row and the encoded donor.
+    mixed = rng.random((pairs, d)) < 0.5
+    want = np.where(mixed[:, owner] & (owner >= 0), donors[b], rows[i])
+    orphan = (owner < 0) & ~_same(table, table[:1]).all(axis=0)
+    if orphan.any() or not _same(_encoded(swap, steps, i, b, mixed), want).all():
         raise NotMeasurable("its encoded columns cannot be traced to the original columns")
     return rows, donors, owner
 
 
-def _encoded(swap: Swap, steps: list[Any], frame: pd.DataFrame) -> np.ndarray:
+def _encoded(
+    swap: Swap, steps: list[Any], row: np.ndarray, donor: np.ndarray, swapped: np.ndarray
+) -> np.ndarray:
+    frame = swap.copies(row, donor, swapped)
     values: Any = frame.to_numpy() if swap.subject.takes_arrays else frame
     for step in steps:
         if not hasattr(step, "transform"):
             raise NotMeasurable(f"its step {type(step).__name__} is no transformer")
         values = step.transform(values)
-    if hasattr(values, "toarray"):
-        values = values.toarray()
     try:
-        return np.asarray(values, dtype=float)
+        return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=float)
     except (TypeError, ValueError) as fault:
         raise NotMeasurable("its last step reads columns that are not numbers") from fault
 
@@ -201,3 +194,56 @@ def _encoded(swap: Swap, steps: list[Any], frame: pd.DataFrame) -> np.ndarray:
 def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     equal: np.ndarray = (one == other) | (np.isnan(one) & np.isnan(other))
     return equal
+
+
+def _explainer(shap: Any, model: Any, donors: np.ndarray) -> tuple[Any, bool]:
+    """Return the explainer, of probabilities where shap can, and whether it explains log-odds."""
+    for output in ("probability", "raw"):
+        try:
+            explainer = shap.TreeExplainer(
+                model, donors, feature_perturbation="interventional", model_output=output
+            )
+        except Exception:
+            if output == "raw":
+                raise
+        else:
+            return explainer, output == "raw"
+    raise AssertionError  # one of the two has returned or raised
+
+
+def _require_scores(swap: Swap) -> None:
+    if swap.subject.task != "regression" and "scores" not in swap.subject.offers():
+        raise NotMeasurable("the model gives labels only, which are no sum of parts")
+
+
+def _fold(
+    swap: Swap, method: str, phi: np.ndarray, base: np.ndarray, owner: np.ndarray, *, log: bool
+) -> Attributions:
+    """Add up what belongs to one original column, and pick each row's explained output.
+
+    Parameters
+    ----------
+    phi : array, shape (r, m, outputs)
+    base : array, shape (outputs,)
+    owner : int array, shape (m,)
+    log : bool
+        The outputs are logarithms of odds: the explained one is that of the predicted class less
+        the mean of the others, and probabilities are their softmax.
+    """
+    if phi.shape[1] != len(owner) or phi.shape[2] <= swap.code.max(initial=0):
+        raise NotMeasurable("its outputs are not those of the model")
+    folded = np.zeros((swap.d, len(phi), phi.shape[2]))
+    np.add.at(folded, owner[owner >= 0], phi.transpose(1, 0, 2)[owner >= 0])
+    each = np.arange(len(phi))
+    if not log:
+        values = folded[:, each, swap.code].T
+        start = base[swap.code]
+        return Attributions(values, start, start + values.sum(axis=1), method, swap.output)
+    total = base + folded.sum(axis=0)
+    rebuilt = np.exp(total - special.logsumexp(total, axis=1, keepdims=True))[each, swap.code]
+    contrast = np.full(total.shape, -1 / (total.shape[1] - 1))
+    contrast[each, swap.code] = 1.0
+    values = np.einsum("jrk,rk->rj", folded, contrast)
+    return Attributions(
+        values, contrast @ base, rebuilt, method, "log-odds of the predicted class"
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trustcheck.probe import Want, probe
-from trustcheck.security._surrogate import LINEAR, TREES, fit_surrogate
+from trustcheck.security._surrogate import LINEAR, TREES, Predict, fit_surrogate
 from trustcheck.stats import intervals, paired, skill
 from trustcheck.subject._encode import content_keys, encode
 from trustcheck.types import (
@@ -194,11 +194,144 @@ def _bench(
     wanted, answers = subject.predictions[given], reference.predictions[asked]
     if (wanted == answers[0]).all() and (answers == answers[0]).all():
         raise NotMeasurable("the model gives every row the same answer; there is nothing to copy")
-    picking = min(len(given) // 2, MOST_PICKING)
-    truth, taught = reference.truth[asked], answers
-    if subject.has_labels_of_given and _repeats(answers, truth, wanted, subject.truth[given]):
-        pass
+    _warn_of_memory(subject, asked, given, notes)
+    picking, truth = min(len(given) // 2, MOST_PICKING), reference.truth[asked]
+    if subject.task == "regression":
+        taught = answers
+    else:
+        one_hot = np.eye(len(subject.classes))
+        taught, truth = _shown(subject, asked, one_hot[answers], output, notes), one_hot[truth]
     return _Bench(
-        encode(asked_rows, schema).matrix, taught, truth, coded.matrix[:picking], coded.matrix[picking:],
-        wanted, coded.categorical, given[picking:], int(rng.integers(2**31)),
+        queries=encode(asked_rows, schema).matrix,
+        taught=taught,
+        truth=truth,
+        picking=coded.matrix[:picking],
+        measuring=coded.matrix[picking:],
+        wanted=wanted,
+        categorical=coded.categorical,
+        positions=given[picking:],
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _shown(
+    subject: Subject, asked: np.ndarray, labels: np.ndarray, output: str | None, notes: list[str]
+) -> np.ndarray:
+    """Return the class shares an attacker is taught by: probabilities where they are shown."""
+    if output == "labels" or (output is None and "scores" not in subject.offers()):
+        return labels
+    scores = subject.reference.scores[asked]
+    # A copy of the probabilities repeats the labels only if those follow from them.
+    if (np.argmax(scores, axis=1) == np.argmax(labels, axis=1)).mean() > 0.99:
+        return scores
+    notes.append(
+        "The model's answer is often not its most probable class (it has a threshold of its own),"
+        " so the copies were trained on its answers and not on its probabilities."
+    )
+    return labels
+
+
+def _warn_of_memory(
+    subject: Subject, asked: np.ndarray, given: np.ndarray, notes: list[str]
+) -> None:
+    """Note where queries are rows the model knows by heart: their answers say little about it."""
+    if "labels" not in subject.offers():
+        return
+    known, new = (
+        np.mean((side.predictions[at] - side.truth[at]).astype(float) ** 2)
+        if subject.task == "regression"
+        else np.mean(side.predictions[at] != side.truth[at])
+        for side, at in ((subject.reference, asked), (subject, given))
+    )
+    if known < new / 2:
+        notes.append(
+            "The model errs far less on the reference than on the given rows: it repeats labels"
+            " it was trained on, so queries it has never seen would give away more than these."
+        )
+
+
+def _attack(bench: _Bench, size: int) -> _Point:
+    """Train each family on the first queries, pick the best copy, and measure it on other rows."""
+    rows, pick = bench.queries[:size], len(bench.picking)
+
+    def fit(family: str, target: np.ndarray, *, clean: bool) -> Predict:
+        return fit_surrogate(
+            family, rows, target[:size], categorical=bench.categorical, clean=clean, seed=bench.seed
+        )
+
+    copies = {family: fit(family, bench.taught, clean=True) for family in (TREES, LINEAR)}
+    misses = {
+        family: np.mean(_error(copy(bench.picking), bench.wanted[:pick]).astype(float) ** 2)
+        for family, copy in copies.items()
+    }
+    best = min(misses, key=lambda family: misses[family])
+    twin = fit(best, bench.truth, clean=False)
+    error, baseline = (
+        _error(predict(bench.measuring), bench.wanted[pick:]) for predict in (copies[best], twin)
+    )
+    point = _Point(size, best, error, baseline, None)
+    if not baseline.any():
+        return point
+    counted = error.dtype == bool
+    gain = paired.share_removed(*_cells(point)) if counted else skill.squared_skill(error, baseline)
+    return point._replace(gain=gain)
+
+
+def _error(copied: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    return copied - wanted if wanted.dtype.kind == "f" else copied != wanted
+
+
+def _cells(point: _Point) -> tuple[int, int, int]:
+    """Return rows on which both err, the copy alone, its twin alone."""
+    error, baseline = point.error.astype(bool), point.baseline.astype(bool)
+    return (
+        int((error & baseline).sum()),
+        int((error & ~baseline).sum()),
+        int((~error & baseline).sum()),
+    )
+
+
+def _fidelity(error: np.ndarray, bench: _Bench) -> intervals.Interval:
+    if error.dtype == bool:
+        return intervals.wilson(int((~error).sum()), len(error))
+    wanted = bench.wanted[-len(error) :]
+    return skill.squared_skill(error, wanted - wanted.mean())
+
+
+def _queries_needed(curve: list[_Point]) -> Estimate | None:
+    """Return the fewest queries of the curve that surely reach 90 % excess fidelity, if any do."""
+    ends = [
+        [point.queries for point in curve if point.gain is not None and point.gain[end] >= 0.9]
+        for end in (0, 2, 1)  # value, then high, which is reached first, then low
+    ]
+    if not ends[2]:
+        return None
+    value, low, high = (found[0] for found in ends)
+    return Estimate(
+        value, low, high, n=len(curve[-1].error), unit="queries", range=(1.0, None),
+        better=Better.HIGH,
     )  # fmt: skip
+
+
+def _row(point: _Point, bench: _Bench) -> Row:
+    fidelity = _fidelity(point.error, bench)
+    gain = point.gain or (None, None, None)
+    return {
+        "queries": point.queries,
+        "copy": point.family,
+        "fidelity": float(fidelity.value),
+        "fidelity_low": float(fidelity.low),
+        "fidelity_high": float(fidelity.high),
+        "baseline": float(_fidelity(point.baseline, bench).value),
+        "excess": gain[0],
+        "low": gain[1],
+        "high": gain[2],
+    }
+
+
+def _influence(point: _Point, bench: _Bench, n: int) -> np.ndarray:
+    error, baseline = point.error.astype(float) ** 2, point.baseline.astype(float) ** 2
+    ratio = error.mean() / baseline.mean()
+    out = np.zeros(n)
+    out[bench.positions] = -(error - ratio * baseline) / baseline.mean() * n / len(error)
+    return out

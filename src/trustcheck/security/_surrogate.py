@@ -92,7 +92,9 @@ def _one_hot(rows: np.ndarray, categorical: np.ndarray) -> Predict:
     """Return the map from encoded rows to scaled numbers and indicators of levels seen."""
     numbers = rows[:, ~categorical]
     known = np.isfinite(numbers)
-    middle = np.array([np.median(x[k]) if k.any() else 0.0 for x, k in zip(numbers.T, known.T, strict=True)])
+    middle = np.array(
+        [np.median(x[k]) if k.any() else 0.0 for x, k in zip(numbers.T, known.T, strict=True)]
+    )
     scale = np.std(np.where(known, numbers, middle), axis=0)
     scale[scale == 0] = 1.0
     levels = [

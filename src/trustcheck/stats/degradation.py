@@ -36,7 +36,7 @@ def consistency(unchanged: ArrayLike, *, level: float = 0.95) -> Interval:
     Examples
     --------
     >>> print("{:.3f} in [{:.3f}, {:.3f}]".format(*consistency([2, 6, 192])))
-    0.975 in [0.952, 0.987]
+    0.975 in [0.950, 0.988]
     """
     counts = np.asarray(unchanged, dtype=int)
     draws = len(counts) - 1

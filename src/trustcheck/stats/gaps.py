@@ -37,7 +37,7 @@ class LargestGap:
         rate j.
     blocking
         Positions (i, j) of the groups that keep the result from passing: the pair behind `high`
-        of a gap, or behind `low` of a ratio.
+        of a gap (rate i may exceed rate j by so much), or behind `low` of a ratio.
     event
         Column in which `pair` was found; 0 if there is one.
     """
@@ -226,7 +226,8 @@ def groups_needed(
             near, z = upper(event, z_value(level)), z_value(level)
         else:
             gap, z = np.subtract.outer(event.rates, event.rates), event.z
-            near = (gap - limit) / (gap - lower(event, z))
+            with np.errstate(divide="ignore"):  # -1 from its lower bound of -1
+                near = (gap - limit) / (gap - lower(event, z))
         peaks.append((*peak(near, event), z))
     _, pair, column, z = top(peaks)
     rates, sizes = (a[list(pair), column] for a in table(successes, n))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trustcheck.stats import counts as count_tables
-from trustcheck.subject import _groups, _intake, _labels, _table
+from trustcheck.subject import _card, _groups, _intake, _labels, _table
 from trustcheck.subject._asking import NO_MODEL, Asker
 from trustcheck.subject._context import Context
 from trustcheck.subject._model import Model, check_scores
@@ -324,6 +323,11 @@ class Subject:
         return self._cluster_codes
 
     @property
+    def model_name(self) -> str:
+        """Class of the model, as a report prints it."""
+        return "predictions alone" if self._model is None else self._model.name
+
+    @property
     def native(self) -> Any:
         """The user's own model object; None for predictions alone."""
         return None if self._model is None else self._model.native
@@ -497,35 +501,8 @@ class Subject:
 
     def card(self) -> dict[str, Any]:
         """Return names, shapes and hashes: what a report says about its subject."""
-        return {
-            "name": self.name,
-            "model": "predictions alone" if self._model is None else self._model.name,
-            "task": self.task,
-            "rows": self.n,
-            "features": [
-                {"name": f.name, "kind": f.kind, "immutable": f.immutable}
-                for f in self._schema.values()
-            ],
-            "classes": [str(label) for label in self.classes],
-            "positive": None if self.positive is None else str(self.positive),
-            "sensitive": list(self.sensitive),
-            "weighted": self.has_weights,
-            "clustered": self.has_clusters,
-            "reference_rows": None if self._reference is None else self._reference.n,
-            "labelled": self._data.truth is not None,
-            "data_sha256": fingerprint(self._data),
-            "reference_sha256": None if self._reference is None else fingerprint(self._reference),
-        }
+        return _card.card(self, self._data, self._reference)
 
     def __repr__(self) -> str:
         what = f", positive class {self.positive!r}" if self.positive is not None else ""
         return f"<Subject {self.name}: {self.task}{what}, {self.n} rows, {len(self.features)} features>"
-
-
-def fingerprint(table: Table) -> str:
-    """Return a hash of a table's content that does not depend on the order of its rows."""
-    keys = np.sort(table.keys)
-    columns = [] if table.frame is None else sorted(map(str, table.frame.columns))
-    digest = hashlib.sha256(repr(columns).encode())
-    digest.update(keys.astype("<u8").tobytes())
-    return digest.hexdigest()
