@@ -181,3 +181,117 @@ def test_one_group_and_no_groups_are_honest_skips():
     finding = fairness.demographic_parity(none)
     assert finding.status == "skipped"
     assert "no sensitive columns" in finding.reason
+
+
+ORACLES = {
+    "equal_opportunity": "equal_opportunity_difference",
+    "equalized_odds": "equalized_odds_difference",
+}
+
+
+def table(rng, n=400, groups="abc"):
+    y, p = rng.integers(0, 2, (2, n))
+    return y, p, rng.choice(list(groups), n), rng.exponential(size=n)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ORACLES)
+def test_error_rate_gaps_equal_fairlearn(name, weighted):
+    from fairlearn import metrics
+
+    rng = np.random.default_rng(10)
+    for _ in range(10):
+        y, p, g, w = table(rng)
+        weights = w if weighted else None
+        subject = tc.Subject.from_predictions(y, p, sensitive={"g": g}, sample_weight=weights)
+        expected = getattr(metrics, ORACLES[name])(
+            y, p, sensitive_features=g, sample_weight=weights
+        )
+        assert getattr(fairness, name)(subject).value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_other_gaps_equal_metric_frame(weighted):
+    from fairlearn.metrics import MetricFrame, false_positive_rate
+    from sklearn.metrics import accuracy_score, precision_score
+
+    rng = np.random.default_rng(11)
+    for _ in range(10):
+        y, p, g, w = table(rng)
+        weights = w if weighted else np.ones_like(w)
+        subject = tc.Subject.from_predictions(
+            y, p, sensitive={"g": g}, sample_weight=w if weighted else None
+        )
+        for name, metric in (
+            ("predictive_equality", false_positive_rate),
+            ("predictive_parity", precision_score),
+            ("accuracy_parity", accuracy_score),
+        ):
+            frame = MetricFrame(
+                metrics=metric,
+                y_true=y,
+                y_pred=p,
+                sensitive_features=g,
+                sample_params={"sample_weight": weights},
+            )
+            got = getattr(fairness, name)(subject).value
+            assert got == pytest.approx(frame.difference(), abs=1e-12), name
+
+
+def biased(seed, gap_in, n=4000, gap=0.35):
+    """Labels are fair; one group's errors are worse in the way named."""
+    rng = np.random.default_rng(seed)
+    y, g = rng.integers(0, 2, n), rng.choice(["a", "b"], n)
+    worse = gap * (g == "b")
+    tpr = 0.8 - worse * (gap_in in ("equal_opportunity", "equalized_odds", "accuracy_parity"))
+    fpr = 0.2 + worse * (gap_in in ("predictive_equality", "predictive_parity", "accuracy_parity"))
+    p = (rng.random(n) < np.where(y == 1, tpr, fpr)).astype(int)
+    return tc.Subject.from_predictions(y, p, sensitive={"g": g})
+
+
+ERROR_RATES = (
+    "equal_opportunity",
+    "predictive_equality",
+    "equalized_odds",
+    "predictive_parity",
+    "accuracy_parity",
+)
+
+
+@pytest.mark.parametrize("name", ERROR_RATES)
+def test_a_planted_error_gap_fails_and_its_clean_twin_passes(name):
+    ask = getattr(fairness, name)
+    failed = [ask(biased(s, name)).at_most(LIMIT).status == "fail" for s in range(20)]
+    passed = [ask(biased(s, "nothing")).at_most(LIMIT).status == "pass" for s in range(20)]
+    assert sum(failed) >= 19
+    assert sum(passed) >= 19
+
+
+def test_a_group_without_positives_is_named_and_the_verdict_stays_open():
+    y = [1, 0] * 300 + [0] * 50
+    p = [1, 0] * 300 + [0] * 50
+    g = ["a", "a", "b", "b"] * 150 + ["c"] * 50
+    finding = fairness.equal_opportunity(tc.Subject.from_predictions(y, p, sensitive={"g": g}))
+    assert "group 'c' has no rows whose label is 1" in finding.incomplete
+    assert [row["rate"] for row in finding.rows] == [1.0, 1.0, None]
+    with pytest.warns(tc.TrustInconclusiveWarning, match="its rate is unknown"):
+        assert finding.at_most(0.5).status == "inconclusive"
+
+
+def test_multiclass_error_rates_are_one_vs_rest():
+    rng = np.random.default_rng(12)
+    y, p = rng.choice(list("xyz"), (2, 900))
+    g = rng.choice(["a", "b"], 900)
+    subject = tc.Subject.from_predictions(y, p, sensitive={"g": g})
+    recall = {(k, c): np.mean(p[(g == k) & (y == c)] == c) for k in "ab" for c in "xyz"}
+    expected = max(abs(recall["a", c] - recall["b", c]) for c in "xyz")
+    assert fairness.equal_opportunity(subject).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_regression_has_no_error_rates():
+    subject = tc.Subject.from_predictions(
+        np.arange(100) / 7, np.arange(100) / 7, sensitive={"g": ["a", "b"] * 50}
+    )
+    finding = fairness.equalized_odds(subject)
+    assert finding.status == "skipped"
+    assert "no meaning for regression" in finding.reason
