@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         security,
     )
     from trustcheck._evaluate import evaluate
-    from trustcheck.subject import Context, Feature, Schema, Subject
+    from trustcheck.subject import Context, Feature, Remote, Schema, Subject
     from trustcheck.types import (
         Estimate,
         Finding,
@@ -62,6 +62,7 @@ __all__ = [
     "Measurement",
     "NotMeasurable",
     "Profile",
+    "Remote",
     "Report",
     "Requirement",
     "Schema",
@@ -86,6 +87,7 @@ _HOMES = {
     "evaluate": "_evaluate",
     "Context": "subject",
     "Feature": "subject",
+    "Remote": "subject",
     "Schema": "subject",
     "Subject": "subject",
 }

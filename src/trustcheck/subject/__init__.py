@@ -2,7 +2,17 @@
 
 from trustcheck.subject._artefact import PickleScan, scan_pickle, sha256
 from trustcheck.subject._context import Context
+from trustcheck.subject._foreign import Remote
 from trustcheck.subject._schema import Feature, Schema
 from trustcheck.subject._subject import Subject
 
-__all__ = ["Context", "Feature", "PickleScan", "Schema", "Subject", "scan_pickle", "sha256"]
+__all__ = [
+    "Context",
+    "Feature",
+    "PickleScan",
+    "Remote",
+    "Schema",
+    "Subject",
+    "scan_pickle",
+    "sha256",
+]

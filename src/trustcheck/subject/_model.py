@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustcheck.subject import _foreign
+from trustcheck.subject._table import Form, send
 from trustcheck.types import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 BATCH = 65_536
 
 # Classifiers whose ``predict`` is the arg-max of their ``predict_proba`` but for rounding at an
-# exact tie (read in scikit-learn's source); rows close to a tie are asked again.
+# exact tie (read in the libraries' source); rows close to a tie are asked again.
 _LABELS_FOLLOW_SCORES = {
     "sklearn.ensemble._forest": {"RandomForestClassifier", "ExtraTreesClassifier"},
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {
@@ -28,6 +30,8 @@ _LABELS_FOLLOW_SCORES = {
     "sklearn.ensemble._gb": {"GradientBoostingClassifier"},
     "sklearn.linear_model._logistic": {"LogisticRegression"},
     "sklearn.tree._classes": {"DecisionTreeClassifier", "ExtraTreeClassifier"},
+    "lightgbm.sklearn": {"LGBMClassifier"},
+    "xgboost.sklearn": {"XGBClassifier"},
 }
 _TIE = 1e-9
 
@@ -58,13 +62,14 @@ class Model:
     model : object
         With ``predict`` and/or ``predict_proba``; or a callable whose 2-D return is read as
         probabilities and whose 1-D return is read as predictions.
-    bare : bool
-        The user's table was an array: send arrays.
+    form : Form
+        What the user's table was, and so what the model is sent.
     """
 
-    def __init__(self, model: Any, *, bare: bool) -> None:
+    def __init__(self, model: Any, *, form: Form) -> None:
+        model = _foreign.adapt(model)
         self.native = model
-        self.bare = bare
+        self.form = form
         self.is_callable = not (hasattr(model, "predict") or hasattr(model, "predict_proba"))
         if self.is_callable and not callable(model):
             raise InputError(
@@ -77,6 +82,11 @@ class Model:
             )
         self.has_labels = not self.is_callable and hasattr(model, "predict")
         self.has_scores = not self.is_callable and _offers(model, "predict_proba")
+        if isinstance(getattr(model, "classes_", None), list):
+            raise InputError(
+                f"the model ({type(model).__name__}) has several outputs; trustcheck takes one:"
+                " wrap one of them, e.g. lambda X: model.predict(X)[:, 0]"
+            )
         _require_fitted(model)
 
     @property
@@ -92,9 +102,7 @@ class Model:
     def classes(self) -> list[Any] | None:
         """Labels in the order of the probability columns, if the model says so."""
         found = getattr(self.native, "classes_", None)
-        if found is None or isinstance(found, list):
-            return found
-        return list(np.asarray(found).tolist())
+        return None if found is None else list(np.asarray(found).tolist())
 
     @property
     def features(self) -> list[str] | None:
@@ -126,7 +134,7 @@ class Model:
         for start in range(0, len(frame), BATCH):
             batch = frame.iloc[start : start + BATCH]
             started = time.perf_counter()
-            answer = _dense(method(batch.to_numpy() if self.bare else batch))
+            answer = _dense(method(send(batch, self.form)))
             meter.add(purpose, len(batch), time.perf_counter() - started)
             if answer.ndim == 0 or len(answer) != len(batch):
                 got = "one value" if answer.ndim == 0 else f"{len(answer)} rows"

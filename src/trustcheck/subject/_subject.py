@@ -111,8 +111,8 @@ class Subject:
         name: str | None = None,
         context: Context | None = None,
     ) -> None:
-        frame, bare = _table.to_frame(X)
-        adapter = Model(model, bare=bare)
+        frame, form = _table.to_frame(X)
+        adapter = Model(model, form=form)
         reference_X, reference_y = _intake.split_reference(reference)
         self._setup(
             adapter, frame, y, sensitive=sensitive, reference=(reference_X, reference_y),
@@ -334,8 +334,11 @@ class Subject:
 
     @property
     def takes_arrays(self) -> bool:
-        """Whether the user gave a bare array, so that the model is sent arrays."""
-        return self._model is not None and self._model.bare
+        """Whether the user's table has no column names, so that the model is sent arrays."""
+        return self._model is not None and self._model.form in (
+            _table.Form.ARRAY,
+            _table.Form.SPARSE,
+        )
 
     @property
     def data(self) -> Side:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,25 @@ if TYPE_CHECKING:
     Frame = pd.DataFrame
 
 
-def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, bool]:
-    """Return a pandas frame (not a copy) and whether the user gave a bare array.
+class Form(StrEnum):
+    """What the user's table was, and so what the model is sent."""
+
+    PANDAS = "pandas"
+    ARRAY = "array"
+    SPARSE = "sparse"
+    POLARS = "polars"
+    PYARROW = "pyarrow"
+
+
+#: Sparse tables with more cells than this would not fit as columns.
+MOST_CELLS = 50_000_000
+
+
+def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, Form]:
+    """Return a pandas frame (not a copy where it is one) and what the user gave.
+
+    Takes pandas, polars and pyarrow tables, and 2-D numpy arrays and scipy sparse matrices, whose
+    columns are named x0, x1, ...
 
     Raises
     ------
@@ -24,25 +42,82 @@ def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, bool]:
     """
     import pandas as pd
 
+    form = Form.PANDAS
     if isinstance(table, pd.DataFrame):
-        frame, bare = table, False
+        frame = table
     elif isinstance(table, pd.Series):
-        frame, bare = table.to_frame(), False
+        frame = table.to_frame()
+    elif hasattr(table, "toarray") and hasattr(table, "nnz"):
+        frame, form = _named(_dense(table, what)), Form.SPARSE
     else:
-        array = np.asarray(table)
-        if array.ndim != 2:
-            raise InputError(
-                f"{what} must be a table (rows and columns), but it has {array.ndim} dimension(s);"
-                " give a pandas DataFrame or a 2-D array"
-            )
-        frame = pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])
-        bare = True
+        frame, form = _foreign(table, what)
     if frame.shape[0] == 0:
         raise InputError(f"{what} has no rows; trustcheck needs at least one")
     if not frame.columns.is_unique:
         twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
         raise InputError(f"{what} has more than one column named {', '.join(twice)}; rename them")
-    return frame, bare
+    return frame, form
+
+
+def send(frame: Frame, form: Form) -> Any:
+    """Return rows in the form the user's own table had."""
+    if form is Form.PANDAS:
+        return frame
+    if form is Form.ARRAY:
+        return frame.to_numpy()
+    if form is Form.SPARSE:
+        from scipy import sparse
+
+        return sparse.csr_matrix(frame.to_numpy(dtype=float))
+    import narwhals as nw
+
+    native = nw.from_native(frame).to_arrow()
+    if form is Form.PYARROW:
+        return native
+    import polars as pl
+
+    return pl.from_arrow(native)
+
+
+def _foreign(table: Any, what: str) -> tuple[Frame, Form]:
+    """Read polars and pyarrow through narwhals; anything else must be an array."""
+    import narwhals as nw
+    import pandas as pd
+
+    wrapped = nw.from_native(table, eager_only=True, pass_through=True)
+    if isinstance(wrapped, nw.DataFrame):
+        form = Form.PYARROW if wrapped.implementation.is_pyarrow() else Form.POLARS
+        if len(set(wrapped.columns)) != len(wrapped.columns):
+            twice = sorted({c for c in wrapped.columns if wrapped.columns.count(c) > 1})
+            raise InputError(
+                f"{what} has more than one column named {', '.join(twice)}; rename them"
+            )
+        return pd.DataFrame(wrapped.to_pandas()), form
+    if type(table).__module__.startswith("polars"):
+        raise InputError(f"{what} is a lazy polars frame; collect it first")
+    array = np.asarray(table)
+    if array.ndim != 2:
+        raise InputError(
+            f"{what} must be a table (rows and columns), but it has {array.ndim} dimension(s);"
+            " give a data frame or a 2-D array"
+        )
+    return _named(array), Form.ARRAY
+
+
+def _named(array: np.ndarray) -> Frame:
+    import pandas as pd
+
+    return pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])])
+
+
+def _dense(table: Any, what: str) -> np.ndarray:
+    rows, columns = table.shape
+    if rows * columns > MOST_CELLS:
+        raise InputError(
+            f"{what} is sparse with {rows} x {columns} cells, too many to look at column by column;"
+            " sample rows, or keep fewer columns"
+        )
+    return np.asarray(table.toarray())
 
 
 def to_vector(values: Any, n: int, *, what: str, index: Any = None) -> Any:
@@ -55,6 +130,8 @@ def to_vector(values: Any, n: int, *, what: str, index: Any = None) -> Any:
     """
     import pandas as pd
 
+    if type(values).__module__.partition(".")[0] in ("polars", "pyarrow"):
+        values = values.to_numpy()  # both spell it alike
     if isinstance(values, pd.DataFrame):
         if values.shape[1] != 1:
             raise InputError(f"{what} must be one column, but it has {values.shape[1]}")
