@@ -312,7 +312,7 @@ def run(
     except Exception as fault:
         if not capture:
             raise
-        facts = _fault(fault)
+        facts = _fault(fault, subject)
     return Finding(
         id=asked.id,
         key=asked.key,
@@ -356,7 +356,7 @@ def _measured(asked: Probe, measured: Measurement, subject: Subject) -> dict[str
     }
 
 
-def _fault(fault: Exception) -> dict[str, Any]:
+def _fault(fault: Exception, subject: Subject) -> dict[str, Any]:
     """Say what broke and where, without the exception's text, which may quote cell values."""
     frames = traceback.extract_tb(fault.__traceback__)
     last = frames[-1] if frames else None
@@ -365,11 +365,14 @@ def _fault(fault: Exception) -> dict[str, Any]:
         if last
         else ""
     )
-    said = str(fault) if isinstance(fault, InputError) else ""
     kind = type(fault).__name__
+    if isinstance(fault, InputError):
+        said = str(fault)
+    else:
+        said = "; ".join([f"{kind} raised at {where}", *subject.suspects()])
     return {
         "status": Status.ERROR,
-        "reason": said or f"{kind} raised at {where}",
+        "reason": said,
         "error": {"type": kind, "where": where},
         "exception": fault,
     }

@@ -502,6 +502,11 @@ class Subject:
             source.frame[column], level, sensitive=column in self.sensitive
         )
 
+    def suspects(self) -> list[str]:
+        """Say which columns of the given data hold what models often cannot take."""
+        frame = self._data.frame
+        return [] if frame is None else _table.suspects(frame[self.features])
+
     def card(self) -> dict[str, Any]:
         """Return names, shapes and hashes: what a report says about its subject."""
         return _card.card(self, self._data, self._reference)

@@ -155,6 +155,36 @@ def to_vector(values: Any, n: int, *, what: str, index: Any = None) -> Any:
     return series.reset_index(drop=True)
 
 
+def suspects(frame: Frame) -> list[str]:
+    """Say which columns hold what models often cannot take, and what to do about it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> suspects(pd.DataFrame({"a": [1.0, float("inf")], "b": [None, None]}))[0]
+    "column 'a' holds infinite values in 1 row(s), the first at position 1: replace them"
+    """
+    import pandas as pd
+
+    found = []
+    for name in frame.columns:
+        column = frame[name]
+        if column.isna().all():
+            found.append(f"column {name!r} is missing in every row: drop or fill it")
+        elif column.dtype == object:
+            kinds = sorted({type(value).__name__ for value in column.dropna()})
+            if len(kinds) > 1:
+                found.append(f"column {name!r} mixes {' and '.join(kinds)}: convert it to one kind")
+        elif pd.api.types.is_float_dtype(column.dtype):
+            infinite = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
+            if infinite.any():
+                found.append(
+                    f"column {name!r} holds infinite values in {int(infinite.sum())} row(s),"
+                    f" the first at position {int(np.argmax(infinite))}: replace them"
+                )
+    return found
+
+
 def row_keys(frame: Frame, extras: list[Any]) -> np.ndarray:
     """Return a 64-bit key per row, a function of the row's content alone, shape (n,).
 
