@@ -16,7 +16,8 @@ import numpy as np
 
 from trustcheck import catalog, judge, profiles
 from trustcheck._progress import progress
-from trustcheck.probe import Probe, Want, run, why_not
+from trustcheck.probe import Probe, Want
+from trustcheck.runner import run, why_not
 from trustcheck.subject import Subject
 from trustcheck.types import Finding, Findings, Report, Scope
 

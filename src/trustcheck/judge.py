@@ -129,7 +129,9 @@ def _said(finding: Finding, metric: str, estimate: Estimate, requirement: Requir
     where = f" [{finding.key}]"
     if metric == finding.headline and finding.formula in _BY_GROUP:
         top, bottom = gaps.largest_gap(**finding.statistics).pair
-        where = f" between {_group_name(finding, top)!r} and {_group_name(finding, bottom)!r}{where}"
+        where = (
+            f" between {_group_name(finding, top)!r} and {_group_name(finding, bottom)!r}{where}"
+        )
     interval = f"95 % interval {estimate.low:.3g} to {estimate.high:.3g}, n = {estimate.n}"
     return f"{name} {estimate.value:.3g} ({interval}); asked: {requirement.limit_text}{where}."
 

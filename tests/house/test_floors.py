@@ -21,7 +21,7 @@ PILLARS = {
 }
 FLOORS = {
     **dict.fromkeys(("types", "stats", "standard"), 0),
-    **dict.fromkeys(("probe", "subject", "search"), 1),
+    **dict.fromkeys(("probe", "runner", "subject", "search"), 1),
     **dict.fromkeys(PILLARS, 2),
     **dict.fromkeys(("catalog", "judge", "scoring", "profiles", "datasets"), 3),
     **dict.fromkeys(("_evaluate", "_progress", "report"), 4),
