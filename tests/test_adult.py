@@ -27,11 +27,8 @@ def test_the_report_says_precisely_what_stops_it(report):
     failed = [v for v in report.verdicts if v.status is VerdictStatus.FAIL]
     heavy = [v for v in failed if v.requirement.severity != "minor"]
     assert report.verdict == "fail"
-    # Groups are selected unequally, and some slices are much harder than the rest.
-    assert {v.key.partition("[")[0] for v in heavy} == {
-        "fairness.demographic_parity",
-        "safety.slices",
-    }
+    # Groups are selected unequally: nothing else stands in its way.
+    assert {v.key.partition("[")[0] for v in heavy} == {"fairness.demographic_parity"}
     for verdict in heavy:
         assert verdict.message in report.reasons
         assert f"{verdict.estimate.value:.3g}" in verdict.message
@@ -39,12 +36,13 @@ def test_the_report_says_precisely_what_stops_it(report):
     assert any("'Male' and 'Female'" in v.message for v in heavy)
 
 
-def test_what_does_not_depend_on_groups_or_slices_passes(report):
+def test_everything_else_that_decides_passes(report):
     passed = {v.key for v in report.verdicts if v.status is VerdictStatus.PASS}
     assert {
         "reliability.performance",
         "robustness.noise",
         "privacy.membership",
+        "safety.slices",
         "security.extraction",
         "explain.faithfulness",
     } <= passed

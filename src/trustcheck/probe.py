@@ -79,6 +79,7 @@ class Probe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", self.fn.__doc__)
         object.__setattr__(self, "__name__", self.fn.__name__)
+        object.__setattr__(self, "__module__", self.fn.__module__)  # so that examples are found
         object.__setattr__(self, "__wrapped__", self.fn)
         object.__setattr__(self, "__signature__", _public_signature(self.fn, self.params))
 

@@ -116,6 +116,7 @@ def test_the_statistics_give_the_headline_back():
 
 def test_the_order_of_rows_changes_nothing_and_a_second_run_is_equal():
     model, X, y = mixed_world()
+    y = y.to_numpy()
     model.fit(X, y)
     order = np.random.default_rng(1).permutation(len(X))
     weights = np.random.default_rng(2).random(len(X))
@@ -176,6 +177,14 @@ def test_rows_that_repeat_do_not_count_as_evidence_when_they_are_clustered():
         tc.Subject(model, X, y, cluster=np.tile(range(300), 4)), epsilon=1.0, severities=()
     )
     assert tight.high - tight.low > 1.3 * (loose.high - loose.low)
+
+
+def test_a_sample_of_rows_takes_some_of_their_copies():
+    X = pd.DataFrame({"x": np.repeat([1.0, 2.0], 500)})
+    subject = tc.Subject(lambda X: (X["x"] > 1.95).astype(int), X, **BINARY)
+    found = noise(subject, rows=400, draws=1)
+    # Copies of 2.0 flip in about a quarter of the draws (scale 0.74), those of 1.0 never.
+    assert 0.78 < found.value < 0.97
 
 
 def test_rows_of_weight_zero_count_nowhere():

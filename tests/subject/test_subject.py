@@ -195,3 +195,31 @@ def test_rows_are_counted_by_purpose():
 def test_near_ties_are_asked_for_labels():
     subject = tc.Subject(DummyClassifier(strategy="prior").fit(X, Y), X, Y)
     assert (subject.predictions == subject._model.native.predict(X)).all()
+
+
+def test_copies_of_a_row_are_drawn_one_by_one():
+    frame = pd.DataFrame({"a": np.repeat([0.0, 1.0], 500)})
+    subject = tc.Subject(lambda X: np.zeros(len(X), dtype=int), frame, [0, 1] * 500, features=["a"])
+    shares = [
+        frame["a"].to_numpy()[subject.sample(100, np.random.default_rng(s))].mean()
+        for s in range(200)
+    ]
+    # Without replacement from 500 and 500: standard deviation 0.047.
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.015)
+    assert 0.03 < np.std(shares) < 0.065
+
+
+def test_dates_count_in_one_unit_and_kinds_can_be_corrected():
+    frame = pd.DataFrame(
+        {
+            "s": pd.date_range("2020", periods=100, freq="D").astype("datetime64[s]"),
+            "z": pd.date_range("2020", periods=100, freq="D", tz="Asia/Tokyo"),
+            "code": np.arange(100) % 3,
+        }
+    )
+    model = lambda X: np.zeros(len(X), dtype=int)  # noqa: E731
+    subject = tc.Subject(model, frame, Y, schema={"code": {"kind": "categorical"}})
+    day = 86_400e9
+    assert subject.schema["s"].high - subject.schema["s"].low == pytest.approx(99 * day)
+    assert subject.schema["z"].high - subject.schema["z"].low == pytest.approx(99 * day)
+    assert subject.schema["code"].levels == (0, 1, 2)

@@ -79,9 +79,11 @@ def noise(
     Examples
     --------
     >>> import trustcheck as tc
-    >>> X = np.arange(400.0).reshape(-1, 2)
-    >>> subject = tc.Subject(lambda X: np.asarray(X)[:, 0] > 200, X)
-    >>> noise(subject).value > 0.9
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.linspace(0, 10, 200)[:, None]
+    >>> y = X[:, 0] > 5
+    >>> found = noise(tc.Subject(LogisticRegression().fit(X, y), X, y))
+    >>> 0.9 < found.low < found.value < found.high < 1
     True
     """
     levels = _levels(epsilon, severities)
@@ -92,7 +94,8 @@ def noise(
             "no feature can be disturbed: each is free text, constant or marked immutable;"
             " correct its kind with schema="
         )
-    chosen = subject.sample(size, rng)
+    # Equal rows come side by side in the order drawn; a part of them must not be all or nothing.
+    chosen = subject.sample(subject.n, rng)[rng.permutation(subject.n)[:size]]
     ruler = _ruler(subject, chosen)
     spikes = find_spikes(_source(subject), subject.schema)
     seeds = rng.integers(2**31, size=repeats).tolist()

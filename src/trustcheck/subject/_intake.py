@@ -139,8 +139,9 @@ def schema(given: Any, source: Table) -> Schema:
             )
         return given
     assert source.frame is not None
-    inferred = Schema.infer(source.frame[source.features])
-    return inferred.edit(**given) if given else inferred
+    changes = dict(given or {})
+    kinds = {name: fields["kind"] for name, fields in changes.items() if "kind" in fields}
+    return Schema.infer(source.frame[source.features], kinds).edit(**changes)
 
 
 def pooled(truth: pd.Series | None, predicted: pd.Series | None) -> pd.Series | None:

@@ -82,9 +82,10 @@ class Schema(Mapping[str, Feature]):
         self._features = {feature.name: feature for feature in features}
 
     @classmethod
-    def infer(cls, frame: pd.DataFrame) -> Schema:
-        """Read kinds, ranges, scales and levels off a table."""
-        return cls([_infer(str(name), frame[name]) for name in frame.columns])
+    def infer(cls, frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> Schema:
+        """Read kinds, ranges, scales and levels off a table; ``kinds`` names known kinds."""
+        known = kinds or {}
+        return cls([_infer(str(name), frame[name], known.get(str(name))) for name in frame.columns])
 
     def edit(self, **changes: Mapping[str, Any]) -> Schema:
         """Return a copy with features changed, e.g. ``edit(age={"immutable": True})``.
@@ -141,16 +142,20 @@ def robust_scale(values: np.ndarray) -> float:
 def as_numbers(column: pd.Series) -> np.ndarray:
     """Return a numeric, boolean or datetime column as floats, missing as nan, shape (n,)."""
     if column.dtype.kind in "mM" or str(column.dtype).startswith("datetime64"):
-        stamps = column.astype("int64").to_numpy(dtype=float)
+        # One unit for all: pandas keeps seconds, milliseconds ... as they were read.
+        if getattr(column.dtype, "tz", None) is not None:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        unit: Any = "timedelta64[ns]" if column.dtype.kind == "m" else "datetime64[ns]"
+        stamps = column.astype(unit).astype("int64").to_numpy(dtype=float)
         stamps[column.isna().to_numpy()] = np.nan
         return stamps
     numbers: np.ndarray = column.to_numpy(dtype=float, na_value=np.nan)
     return numbers
 
 
-def _infer(name: str, column: pd.Series) -> Feature:
+def _infer(name: str, column: pd.Series, known: str | None = None) -> Feature:
     missing = float(column.isna().mean())
-    kind = _kind(name, column)
+    kind = known or _kind(name, column)
     if kind in ("numeric", "integer", "datetime"):
         values = as_numbers(column)
         values = values[np.isfinite(values)]
@@ -170,7 +175,7 @@ def _infer(name: str, column: pd.Series) -> Feature:
         zip(counts.index, counts, strict=True), key=lambda pair: (-pair[1], str(pair[0]))
     )
     total = max(int(counts.sum()), 1)
-    if kind == "categorical" and len(pairs) > max(TEXT_LEVELS, 0.5 * total):
+    if known is None and kind == "categorical" and len(pairs) > max(TEXT_LEVELS, 0.5 * total):
         return Feature(name, "text", missing=missing)
     return Feature(
         name,

@@ -38,6 +38,7 @@ class Table:
         self.faults: dict[str, Exception] = {}
         self.lock = threading.RLock()
         self._keys: np.ndarray | None = None
+        self._draw_keys: np.ndarray | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the lock behind when a worker process takes a copy."""
@@ -60,6 +61,22 @@ class Table:
                 extras += [a for a in self.answers.values() if a is not None and a.ndim == 1]
             self._keys = row_keys(frame, extras)
         return self._keys
+
+    @property
+    def draw_keys(self) -> np.ndarray:
+        """Keys that differ between copies of a row too, so that copies are drawn one by one.
+
+        Which copy gets which number does not matter: they are the same row.
+        """
+        if self._draw_keys is None:
+            order = np.argsort(self.keys, kind="stable")
+            ranked = self.keys[order]
+            first = np.r_[True, ranked[1:] != ranked[:-1]]
+            place = np.arange(self.n) - np.maximum.accumulate(np.where(first, np.arange(self.n), 0))
+            keys = np.empty_like(self.keys)
+            keys[order] = mix(ranked + mix(place.astype(np.uint64)))
+            self._draw_keys = keys
+        return self._draw_keys
 
 
 class Side:
@@ -121,10 +138,9 @@ class Side:
         not on the order of the table: draw random numbers for the rows in the order returned.
         """
         salt = np.uint64(rng.integers(0, 2**63, dtype=np.uint64))
-        keys = mix(self._table.keys ^ salt)
+        keys = mix(self._table.draw_keys ^ salt)
         size = min(size, self.n)
         if size < self.n:
             chosen = np.argpartition(keys, size - 1)[:size]
-            # Rows with one key are copies of each other: any of them will do.
             return chosen[np.argsort(keys[chosen], kind="stable")]
         return np.argsort(keys, kind="stable")
