@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 from trustcheck.stats import intervals
 from trustcheck.stats.intervals import Interval
 
-laws = settings(derandomize=True, deadline=None, max_examples=150, database=None)
+laws = settings(derandomize=True, deadline=None, max_examples=90, database=None)
 sizes = st.floats(0.5, 1e6)
 shares = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 TABLES = [
@@ -74,9 +74,10 @@ def test_scalars_give_floats_and_arrays_keep_their_shape():
 
 
 def test_ends_are_exact_where_nothing_or_everything_succeeds():
-    got = intervals.wilson([0, 10, 0.7 * 10 / 0.7], 10)
+    # The neighbours of 10 are counts that were rate times size, and missed it by rounding.
+    got = intervals.wilson([0, 10, np.nextafter(10, 0), np.nextafter(10, 11)], 10)
     assert got.low[0] == 0
-    assert got.high[1] == got.high[2] == 1
+    assert set(got.high[1:]) == set(got.value[1:]) == {1}
 
 
 def test_no_rows_give_nan_for_that_element_only():

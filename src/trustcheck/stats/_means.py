@@ -254,9 +254,9 @@ def median(values: ArrayLike, *, level: float = 0.95) -> Interval:
     n = len(ordered)
     if not n:
         return Interval(np.nan, np.nan, np.nan)
-    # The largest r with P(fewer than r of n below the median) <= tail; 0 if there is none.
-    rank = 0 if 0.5**n > tail else int(special.bdtrik(tail, n, 0.5)) + 1
-    cut = max(rank - 1, 0)
+    # The most rows to leave out at either end; bdtrik inverts the binomial cdf, and is 0 if even
+    # P(no row below the median) exceeds the tail.
+    cut = int(special.bdtrik(tail, n, 0.5))
     return Interval(float(np.median(ordered)), float(ordered[cut]), float(ordered[n - 1 - cut]))
 
 

@@ -133,10 +133,10 @@ def smallest_ratio(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     for event in events(successes, n, level):
         one, other = (event.rates[:, None], event.sizes[:, None]), (event.rates, event.sizes)
         with np.errstate(divide="ignore", invalid="ignore"):
-            # The upper bound of i over j is one over the lower bound of j over i.
+            # One over the lower bound of i over j is the upper bound of j over i.
             values.append(peak(-(one[0] / other[0]), event))
             lows.append(peak(-koopman_low(*one, *other, z_value(level)), event))
-            highs.append(peak(-1 / koopman_low(*one, *other, event.z).T, event))
+            highs.append(peak(-1 / koopman_low(*one, *other, event.z), event))
     value, low, high = map(top, (values, lows, highs))
     ends = -value.at, -low.at, min(-high.at, 1.0)
     if np.isinf(value.at):

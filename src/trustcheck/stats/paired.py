@@ -85,7 +85,7 @@ def share_removed(
     --------
     >>> from trustcheck.stats.paired import share_removed
     >>> print("{:.2f} in [{:.2f}, {:.2f}]".format(*share_removed(5, 5, 35)))
-    0.75 in [0.58, 0.85]
+    0.75 in [0.54, 0.86]
     """
     ratio = share_ratio(both, first_only, second_only, level=level)
     return Interval(1 - ratio.value, 1 - ratio.high, 1 - ratio.low)
