@@ -89,7 +89,6 @@ def demographic_parity(subject: Subject, rng: np.random.Generator, *, by: By = N
     >>> demographic_parity(subject).value
     0.0
     """
-    del rng  # nothing is drawn
     if subject.task == "regression":
         table, events = _thresholds(subject, by)
     else:
@@ -135,7 +134,6 @@ def equal_opportunity(subject: Subject, rng: np.random.Generator, *, by: By = No
     >>> equal_opportunity(subject).value
     1.0
     """
-    del rng
     return _largest_gap(
         subject, by, subject.counts(by or ()), _recalls(subject), "true positive rates"
     )
@@ -176,7 +174,6 @@ def predictive_equality(
     >>> predictive_equality(subject).value
     1.0
     """
-    del rng
     return _largest_gap(
         subject, by, subject.counts(by or ()), _false_alarms(subject), "false positive rates"
     )
@@ -215,7 +212,6 @@ def equalized_odds(subject: Subject, rng: np.random.Generator, *, by: By = None)
     >>> equalized_odds(subject).value
     1.0
     """
-    del rng
     events = [*_recalls(subject), *_false_alarms(subject)]
     return _largest_gap(
         subject, by, subject.counts(by or ()), events, "true and false positive rates"
@@ -254,7 +250,6 @@ def predictive_parity(subject: Subject, rng: np.random.Generator, *, by: By = No
     >>> predictive_parity(subject).value
     1.0
     """
-    del rng
     events = [
         Event(str(label), f"rows predicted {label}", predicted.T, predicted)
         for label, predicted in _favourable(subject, len(subject.classes))
@@ -294,7 +289,6 @@ def accuracy_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
     >>> accuracy_parity(subject).value
     1.0
     """
-    del rng
     k = len(subject.classes)
     right = Event("right", "all rows", np.eye(k, dtype=bool), np.ones((k, k), dtype=bool))
     return _largest_gap(subject, by, subject.counts(by or ()), [right], "accuracies")

@@ -60,7 +60,6 @@ def performance(subject: Subject, rng: np.random.Generator) -> Measurement:
     >>> round(performance(subject).value, 3)
     0.8
     """
-    del rng  # nothing is drawn
     return _regression(subject) if subject.task == "regression" else _classification(subject)
 
 
