@@ -222,7 +222,7 @@ def test_a_failing_model_is_asked_once_and_named():
         calls.append(len(X))
         raise OSError("the endpoint is down")
 
-    model, X, y, groups, _ = parts()
+    _, X, y, groups, _ = parts()
     report = tc.evaluate(tc.Subject(broken, X, y, sensitive=groups, task="binary"))
     assert len(calls) == 1
     assert report.verdict == "inconclusive"
