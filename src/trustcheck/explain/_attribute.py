@@ -35,6 +35,7 @@ def attributions(
     *,
     method: str = "auto",
     budget: int,
+    asked_rows: int | None = None,
 ) -> Attributions:
     """Explain the model's output on some of the given rows.
 
@@ -55,6 +56,8 @@ def attributions(
     budget : int
         Copies that may be sent to the model. Where it does not suffice for all rows, the first
         of them are explained.
+    asked_rows : int, optional
+        Explain only the first so many rows where the model has to be asked.
 
     Returns
     -------
@@ -74,19 +77,19 @@ def attributions(
         found = _read(swap, rng, method)
         if isinstance(found, Attributions):
             return found
-        why: tuple[str, ...] = (f"The model is explained from outside: {found}.",)
+        why: tuple[str, ...] = (f"The model is explained by asking it: {found}.",)
     else:
         why = ()
-    pair = 2 * swap.d - 1
+    pair, wanted = 2 * swap.d - 1, min(len(rows), asked_rows or len(rows))
     if method == "auto":
-        method = "sampling" if budget >= pair * len(rows) else "occlusion"
+        method = "sampling" if budget >= pair * wanted else "occlusion"
     cost = pair if method == "sampling" else swap.d
     if budget < cost:
         raise NotMeasurable(
             f"explaining one row takes {cost} rows sent to the model, but the budget leaves"
             f" {budget}; raise budget="
         )
-    swap = swap.head(min(len(rows), budget // cost))
+    swap = swap.head(min(wanted, budget // cost))
     times = budget // (cost * len(swap.rows))
     explain = _sampling if method == "sampling" else _occlusion
     got = explain(swap, rng, times)
@@ -102,29 +105,25 @@ def additivity_error(found: Attributions, values: np.ndarray) -> float | None:
 
 def _read(swap: Swap, rng: np.random.Generator, method: str) -> Attributions | str:
     """Read the model itself, or say why not; a method asked for by name is done or refused."""
-    if method == "tree":
-        return _whitebox.tree(swap, rng, patient=True)
     if method == "linear":
         return _whitebox.linear(swap, rng)
-    reasons = []
+    if method == "tree":
+        return _whitebox.tree(swap, rng, patient=True)
+    family = _whitebox.family(swap.subject.native)
+    if family is None:
+        return "it is neither trees nor linear"
+    try:
+        if family == "tree":
+            found = _whitebox.tree(swap, rng, patient=False)
+        else:
+            found = _whitebox.linear(swap, rng)
+    except NotMeasurable as why:
+        return str(why)
     spread = 1.0 if swap.subject.task != "regression" else float(np.ptp(swap.value))
-    for read in (_quick_tree, _whitebox.linear):
-        try:
-            found = read(swap, rng)
-        except NotMeasurable as why:
-            reasons.append(str(why))
-            continue
-        error = additivity_error(found, swap.value)
-        if error is not None and error <= _BELIEVED * spread + 1e-9:
-            return found
-        reasons.append(
-            f"the {found.method} attributions do not add up to its output (off by up to {error:.2g})"
-        )
-    return "; ".join(reasons)
-
-
-def _quick_tree(swap: Swap, rng: np.random.Generator) -> Attributions:
-    return _whitebox.tree(swap, rng, patient=False)
+    error = additivity_error(found, swap.value)
+    if error is None or error <= _BELIEVED * spread + 1e-9:
+        return found
+    return f"its {family} attributions do not add up to its output (off by up to {error:.2g})"
 
 
 def _sampling(swap: Swap, rng: np.random.Generator, pairs: int) -> Attributions:

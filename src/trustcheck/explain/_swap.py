@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,7 +79,7 @@ class Swap:
     code: np.ndarray
     value: np.ndarray
     own: bool
-    _both: pd.DataFrame
+    _both: pd.DataFrame  # the rows, then the donors
 
     @classmethod
     def draw(cls, subject: Subject, rows: np.ndarray, rng: np.random.Generator) -> Swap:
@@ -96,11 +96,9 @@ class Swap:
         else:
             code = subject.predictions[rows]
             value = (
-                subject.scores[rows, code]
-                if "scores" in subject.offers()
-                else np.ones(len(rows))
+                subject.scores[rows, code] if "scores" in subject.offers() else np.ones(len(rows))
             )
-        both = _stack(subject.X.iloc[rows], source.X.iloc[donors])
+        both: pd.DataFrame = _stack(subject.X.iloc[rows], source.X.iloc[donors])
         return cls(subject, rows, donors, code, np.asarray(value, dtype=float), own, both)
 
     @property
@@ -125,11 +123,13 @@ class Swap:
     def head(self, count: int) -> Swap:
         """Return the same with the first ``count`` rows only."""
         r = len(self.rows)
-        keep = np.r_[:count, r : r + len(self.donors)]
-        return Swap(
-            self.subject, self.rows[:count], self.donors, self.code[:count],
-            self.value[:count], self.own, self._both.iloc[keep],
-        )  # fmt: skip
+        return replace(
+            self,
+            rows=self.rows[:count],
+            code=self.code[:count],
+            value=self.value[:count],
+            _both=self._both.take(np.r_[:count, r : r + len(self.donors)]),
+        )
 
     def pair(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return ``count`` different donors for each row, shape (r, count); never the row itself.

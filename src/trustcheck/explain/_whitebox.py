@@ -1,11 +1,4 @@
-"""Attributions read off tree and linear models, folded back to the user's own columns.
-
-A model explained on its encoded columns (one per level, scaled, imputed) is folded back by
-adding up what belongs to one original column. Which encoded column belongs to which original one
-is not read from names: it is found by swapping one original column at a time, and proved on the
-very rows and donors used. Where the proof fails (principal components, interactions, imputation
-from other columns) nothing is guessed: the model is treated as a black box.
-"""
+"""Attributions read off tree and linear models, folded back to the user's own columns."""
 
 from __future__ import annotations
 
@@ -13,25 +6,30 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
-from trustcheck.explain._swap import Attributions
+from trustcheck.explain._encoded import encode, fold, require_scores, unwrap
 from trustcheck.types import NotMeasurable
 
 if TYPE_CHECKING:
-    from trustcheck.explain._swap import Swap
+    from trustcheck.explain._swap import Attributions, Swap
 
 #: Attributes by which the families of tree models shap reads are known, without loading shap.
 _TREES = ("tree_", "estimators_", "_predictors", "get_booster", "booster_", "calc_leaf_indexes")
-#: Leaves visited (rows x donors x leaves x outputs) that stay within seconds, and in one call.
-_WORK, _CALL = 500_000_000, 200_000_000
+#: Leaves visited (rows x donors x leaves x outputs) that take seconds, and in one call.
+_WORK, _CALL = 200_000_000, 100_000_000
 _FEW_DONORS = 20
-#: Rows sent through the encoder at a time.
-_ENCODED = 4096
+
+
+def family(model: Any) -> str | None:
+    """Return "tree" or "linear" by the estimator that decides, or None."""
+    _, last = unwrap(model)
+    if any(hasattr(last, name) for name in _TREES):
+        return "tree"
+    return "linear" if hasattr(last, "coef_") and hasattr(last, "intercept_") else None
 
 
 def tree(swap: Swap, rng: np.random.Generator, *, patient: bool) -> Attributions:
-    """Explain a tree model by interventional TreeSHAP against the donors.
+    """Explain a tree model by interventional TreeSHAP against the donors (Lundberg et al. 2020).
 
     Parameters
     ----------
@@ -46,49 +44,101 @@ def tree(swap: Swap, rng: np.random.Generator, *, patient: bool) -> Attributions
         With the reason why this cannot be done.
     """
     steps, last = unwrap(swap.subject.native)
-    if not any(hasattr(last, name) for name in _TREES):
+    if family(last) != "tree":
         raise NotMeasurable(f"{type(last).__name__} is not a tree model")
-    _require_scores(swap)
-    try:
-        import shap
-    except ImportError as fault:
-        raise NotMeasurable(
-            "shap is not installed, so trees cannot be read (pip install trustcheck[explain])"
-        ) from fault
+    require_scores(swap)
+    shap = _load_shap()
     rows, donors, owner = encode(swap, steps, rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"shap(\.|$)")
         try:
-            explainer, log = _explainer(shap, last, donors[:_FEW_DONORS])
-            outputs = max(1, np.size(explainer.expected_value))
-            leaves = int(np.sum(explainer.model.num_nodes) + 1) // 2 * outputs
-            afford = _WORK // max(leaves * len(rows), 1)
-            if afford < _FEW_DONORS and not patient:
-                raise NotMeasurable(
-                    f"its trees have so many leaves ({leaves:,}) that exact attributions take long"
-                )
-            if afford > _FEW_DONORS:
-                explainer, log = _explainer(shap, last, donors[:afford])
-            # Short calls: shap prints a progress bar during long ones.
-            used = min(max(afford, _FEW_DONORS), len(donors))
-            size = max(_CALL // (leaves * used), 1)
-            phi = np.concatenate(
-                [
-                    np.asarray(explainer.shap_values(rows[i : i + size], check_additivity=False))
-                    for i in range(0, len(rows), size)
-                ]
-            )
+            return _tree_shap(shap, swap, last, rows, donors, owner, patient=patient)
         except NotMeasurable:
             raise
-        except Exception as fault:
+        except Exception as fault:  # shap raises what it likes on models it does not know
             raise NotMeasurable(f"shap cannot read this {type(last).__name__}") from fault
-    base = np.atleast_1d(np.asarray(explainer.expected_value, dtype=float))
-    if phi.ndim == 2:  # one output: the larger class, or the number predicted
+
+
+def _load_shap() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it loads plotting libraries, which warn each other
+        try:
+            import shap
+        except Exception as fault:  # a broken installation raises what it likes
+            raise NotMeasurable(
+                "shap cannot be loaded, so trees cannot be read (pip install trustcheck[explain])"
+            ) from fault
+    return shap
+
+
+def _tree_shap(
+    shap: Any,
+    swap: Swap,
+    model: Any,
+    rows: np.ndarray,
+    donors: np.ndarray,
+    owner: np.ndarray,
+    *,
+    patient: bool,
+) -> Attributions:
+    classifies = swap.subject.task != "regression"
+    explainer, log = _explainer(shap, model, donors[:_FEW_DONORS], classifies)
+    leaves = (int(np.sum(explainer.model.num_nodes)) + 1) // 2 * np.size(explainer.expected_value)
+    affordable = _WORK // max(leaves * len(rows), 1)
+    if affordable < _FEW_DONORS and not patient:
+        raise NotMeasurable(
+            f"its trees have so many leaves ({leaves:,}) that exact attributions would take long"
+        )
+    donors = donors[: max(affordable, _FEW_DONORS)]
+    explainer, log = _explainer(shap, model, donors, classifies)
+    rows = _rank(explainer, rows)
+    # Short calls: shap prints a progress bar during long ones.
+    size = max(_CALL // (leaves * len(donors)), 1)
+    parts = [
+        np.asarray(explainer.shap_values(rows[i : i + size], check_additivity=False))
+        for i in range(0, len(rows), size)
+    ]
+    phi, base = np.concatenate(parts), np.atleast_1d(explainer.expected_value)
+    if phi.ndim == 2:
         phi, base = phi[:, :, None], base[:1]
-        if swap.subject.task != "regression":
-            other = (np.zeros_like(phi), 0 * base) if log else (-phi, 1 - base)
-            phi, base = np.concatenate([other[0], phi], axis=2), np.r_[other[1], base]
-    return _fold(swap, "tree", phi, base, owner, log=log)
+    if classifies and phi.shape[2] == 1:  # the second class alone: the first is what is left
+        first = (np.zeros_like(phi), np.zeros(1)) if log else (-phi, 1.0 - base)
+        phi, base = np.concatenate([first[0], phi], axis=2), np.concatenate([first[1], base])
+    return fold(swap, "tree", phi, base, owner, log=log)
+
+
+def _explainer(shap: Any, model: Any, donors: np.ndarray, classifies: bool) -> tuple[Any, bool]:
+    """Return the explainer, of probabilities where shap can, and whether it explains log-odds."""
+    kind = {"data": donors, "feature_perturbation": "interventional"}
+    if classifies:
+        try:
+            return shap.TreeExplainer(model, model_output="probability", **kind), False
+        except NotImplementedError:  # boosted trees with several classes
+            return shap.TreeExplainer(model, model_output="raw", **kind), True
+    return shap.TreeExplainer(model, model_output="raw", **kind), False
+
+
+def _rank(explainer: Any, rows: np.ndarray) -> np.ndarray:
+    """Put ranks in place of thresholds and values, in the explainer and in the rows returned.
+
+    shap holds thresholds in single precision. A value on a threshold, or between two that round
+    to one, may take another path there, and the attributions do not add up to the model's
+    output. Ranks are small integers, which single precision holds exactly; no path changes.
+    """
+    ensemble, kind = explainer.model, explainer.model.input_dtype
+    if np.any(getattr(ensemble, "threshold_types", 0)):  # sets of levels have no rank
+        return rows
+    tables = [np.asarray(table).astype(kind).astype(float) for table in (rows, explainer.data)]
+    inner = np.asarray(ensemble.children_left) >= 0
+    for j in range(rows.shape[1]):
+        nodes = inner & (ensemble.features == j)
+        at = np.unique(ensemble.thresholds[nodes])
+        for table in tables:
+            known = ~np.isnan(table[:, j])
+            table[known, j] = np.searchsorted(at, table[known, j]) - 0.5
+        ensemble.thresholds[nodes] = np.searchsorted(at, ensemble.thresholds[nodes])
+    explainer.data = tables[1]
+    return tables[0]
 
 
 def linear(swap: Swap, rng: np.random.Generator) -> Attributions:
@@ -98,152 +148,19 @@ def linear(swap: Swap, rng: np.random.Generator) -> Attributions:
     is explained by log-odds. Raises as :func:`tree`.
     """
     steps, last = unwrap(swap.subject.native)
-    if not (hasattr(last, "coef_") and hasattr(last, "intercept_")):
+    if family(last) != "linear":
         raise NotMeasurable(f"{type(last).__name__} is not a linear model")
-    _require_scores(swap)
-    weights = np.atleast_2d(np.asarray(last.coef_, dtype=float))
-    intercept = np.broadcast_to(np.asarray(last.intercept_, dtype=float), weights.shape[:1])
+    require_scores(swap)
+    coef = last.coef_.toarray() if hasattr(last.coef_, "toarray") else last.coef_
+    weights = np.atleast_2d(np.asarray(coef, dtype=float))
+    intercept = np.broadcast_to(np.ravel(last.intercept_).astype(float), weights.shape[:1])
     log = swap.subject.task != "regression"
     if log and len(weights) == 1:
         weights = np.vstack([np.zeros_like(weights), weights])
         intercept = np.r_[0.0, intercept]
     rows, donors, owner = encode(swap, steps, rng)
+    if weights.shape[1] != rows.shape[1]:
+        raise NotMeasurable("its weights are not one per column")
     mean = donors.mean(axis=0)
     phi = (rows - mean)[:, :, None] * weights.T[None, :, :]
-    return _fold(swap, "linear", phi, weights @ mean + intercept, owner, log=log)
-
-
-def unwrap(model: Any) -> tuple[list[Any], Any]:
-    """Return the transformers that come first, and the estimator that decides."""
-    before: list[Any] = []
-    while True:
-        if isinstance(getattr(model, "steps", None), list):
-            before += [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
-            model = model.steps[-1][1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        else:
-            return before, model
-
-
-def encode(
-    swap: Swap, steps: list[Any], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows and donors as the last estimator sees them, and who owns each encoded column.
-
-    Returns
-    -------
-    rows, donors : float arrays, shape (r, m) and (donors, m)
-    owner : int array, shape (m,)
-        Position of the original column; -1 for columns that never vary here.
-
-    Raises
-    ------
-    NotMeasurable
-        If an encoded column cannot be traced to one original column.
-    """
-    r, d, m = len(swap.rows), swap.d, len(swap.donors)
-    is_donor = np.arange(r + m) >= r
-    table = _encoded(
-        swap, steps,
-        np.where(is_donor, 0, np.arange(r + m)), np.where(is_donor, np.arange(r + m) - r, 0),
-        np.repeat(is_donor[:, None], d, axis=1),
-    )  # fmt: skip
-    rows, donors = table[:r], table[r:]
-    if not steps:
-        return rows, donors, np.arange(d)
-    # Every row and every donor takes part in the search for the owners, column by column.
-    pairs = max(r, m)
-    i, b = np.arange(pairs) % r, np.arange(pairs) % m
-    owner = np.full(table.shape[1], -1)
-    at_once = max(1, _ENCODED // pairs)
-    for start in range(0, d, at_once):
-        columns = np.arange(start, min(start + at_once, d))
-        only = np.repeat(np.eye(d, dtype=bool)[columns], pairs, axis=0)
-        copies = _encoded(swap, steps, np.tile(i, len(columns)), np.tile(b, len(columns)), only)
-        for j, copy in zip(columns, copies.reshape(len(columns), pairs, -1), strict=True):
-            changed = ~_same(copy, rows[i]).all(axis=0)
-            if (owner[changed] >= 0).any():
-                raise NotMeasurable("its encoded columns mix several of the original columns")
-            owner[changed] = j
-    # The proof: what is owned by nobody never varies, and an encoded mix of row and donor is the
-    # mix of the encoded row and the encoded donor.
-    mixed = rng.random((pairs, d)) < 0.5
-    want = np.where(mixed[:, owner] & (owner >= 0), donors[b], rows[i])
-    orphan = (owner < 0) & ~_same(table, table[:1]).all(axis=0)
-    if orphan.any() or not _same(_encoded(swap, steps, i, b, mixed), want).all():
-        raise NotMeasurable("its encoded columns cannot be traced to the original columns")
-    return rows, donors, owner
-
-
-def _encoded(
-    swap: Swap, steps: list[Any], row: np.ndarray, donor: np.ndarray, swapped: np.ndarray
-) -> np.ndarray:
-    frame = swap.copies(row, donor, swapped)
-    values: Any = frame.to_numpy() if swap.subject.takes_arrays else frame
-    for step in steps:
-        if not hasattr(step, "transform"):
-            raise NotMeasurable(f"its step {type(step).__name__} is no transformer")
-        values = step.transform(values)
-    try:
-        return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=float)
-    except (TypeError, ValueError) as fault:
-        raise NotMeasurable("its last step reads columns that are not numbers") from fault
-
-
-def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    equal: np.ndarray = (one == other) | (np.isnan(one) & np.isnan(other))
-    return equal
-
-
-def _explainer(shap: Any, model: Any, donors: np.ndarray) -> tuple[Any, bool]:
-    """Return the explainer, of probabilities where shap can, and whether it explains log-odds."""
-    for output in ("probability", "raw"):
-        try:
-            explainer = shap.TreeExplainer(
-                model, donors, feature_perturbation="interventional", model_output=output
-            )
-        except Exception:
-            if output == "raw":
-                raise
-        else:
-            return explainer, output == "raw"
-    raise AssertionError  # one of the two has returned or raised
-
-
-def _require_scores(swap: Swap) -> None:
-    if swap.subject.task != "regression" and "scores" not in swap.subject.offers():
-        raise NotMeasurable("the model gives labels only, which are no sum of parts")
-
-
-def _fold(
-    swap: Swap, method: str, phi: np.ndarray, base: np.ndarray, owner: np.ndarray, *, log: bool
-) -> Attributions:
-    """Add up what belongs to one original column, and pick each row's explained output.
-
-    Parameters
-    ----------
-    phi : array, shape (r, m, outputs)
-    base : array, shape (outputs,)
-    owner : int array, shape (m,)
-    log : bool
-        The outputs are logarithms of odds: the explained one is that of the predicted class less
-        the mean of the others, and probabilities are their softmax.
-    """
-    if phi.shape[1] != len(owner) or phi.shape[2] <= swap.code.max(initial=0):
-        raise NotMeasurable("its outputs are not those of the model")
-    folded = np.zeros((swap.d, len(phi), phi.shape[2]))
-    np.add.at(folded, owner[owner >= 0], phi.transpose(1, 0, 2)[owner >= 0])
-    each = np.arange(len(phi))
-    if not log:
-        values = folded[:, each, swap.code].T
-        start = base[swap.code]
-        return Attributions(values, start, start + values.sum(axis=1), method, swap.output)
-    total = base + folded.sum(axis=0)
-    rebuilt = np.exp(total - special.logsumexp(total, axis=1, keepdims=True))[each, swap.code]
-    contrast = np.full(total.shape, -1 / (total.shape[1] - 1))
-    contrast[each, swap.code] = 1.0
-    values = np.einsum("jrk,rk->rj", folded, contrast)
-    return Attributions(
-        values, contrast @ base, rebuilt, method, "log-odds of the predicted class"
-    )
+    return fold(swap, "linear", phi, weights @ mean + intercept, owner, log=log)
