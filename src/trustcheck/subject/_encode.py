@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
 
 #: Levels that scikit-learn's boosted trees can tell apart in one column; rarer ones share a code.
 MOST_CODES = 255
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Fit on one thread: small fits gain little from more, and stall where cores are shared."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 class Encoded(NamedTuple):
@@ -50,6 +61,7 @@ def encode(frame: pd.DataFrame, schema: Schema) -> Encoded:
         matrix[:, j] = _codes(column, feature) if _has_levels(feature) else _numbers(column)
     matrix[~np.isfinite(matrix)] = np.nan
     categorical = np.array([_has_levels(feature) for _, feature in kept], dtype=bool)
+    matrix[np.isinf(matrix)] = np.nan  # estimators take missing values, not infinite ones
     return Encoded(matrix, tuple(feature.name for _, feature in kept), categorical)
 
 
