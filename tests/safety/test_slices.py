@@ -54,7 +54,7 @@ def test_a_world_of_noise_has_no_confirmed_slice_and_passes():
 def test_a_planted_slice_of_five_percent_is_found_and_named():
     found_it, failed = 0, 0
     for seed in range(20):
-        subject, share = answered(people(6000, seed), seed, planted=0.35)
+        subject, share = answered(people(9000, seed), seed, planted=0.35)
         assert 0.04 < share < 0.06
         found = slices(subject)
         worst = found.rows[0]

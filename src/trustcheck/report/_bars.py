@@ -21,8 +21,8 @@ _SHAPES = {
         "M6.5 6.5l7 7M13.5 6.5l-7 7",  # with a cross
     ),
     VerdictStatus.INCONCLUSIVE: (
-        "M10 .5L19.5 10L10 19.5L.5 10Z",  # a diamond
-        "M7.6 7.8a2.5 2.4 0 1 1 3.6 2.2q-1.2.6-1.2 1.7M10 14.2v.3",  # with a question mark
+        "M10 1.5L18.5 10L10 18.5L1.5 10Z",  # a diamond, half of it filled
+        "M10 3L3 10L10 17Z",
     ),
     VerdictStatus.NOT_MEASURED: ("M1.5 1.5h17v17h-17Z", "M6 10h8"),  # a square with a dash
     VerdictStatus.NOT_APPLICABLE: ("M10 3a7 7 0 1 0 0 14a7 7 0 1 0 0-14Z", "M5 15L15 5"),
@@ -33,13 +33,22 @@ _HOLLOW = (VerdictStatus.NOT_MEASURED, VerdictStatus.NOT_APPLICABLE)
 def icon(status: VerdictStatus) -> str:
     """Return the mark of a status: its shape differs, not only its colour."""
     outline, mark = _SHAPES[status]
-    hollow = status in _HOLLOW
-    ink = "currentColor" if hollow else "var(--tc-paper, #fff)"
-    body = f'<path d="{outline}" fill="currentColor"/>'
-    if hollow:
+    stroke = 'stroke-linecap="round" stroke-linejoin="round"'
+    if status is VerdictStatus.INCONCLUSIVE:
+        body = (
+            f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2" {stroke}/>'
+            f'<path d="{mark}" fill="currentColor"/>'
+        )
+    elif status in _HOLLOW:
         body = (
             f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2"'
-            ' stroke-dasharray="3 2"/>'
+            f' stroke-dasharray="3 2"/><path d="{mark}" fill="none" stroke="currentColor"'
+            f' stroke-width="2.4" {stroke}/>'
+        )
+    else:
+        body = (
+            f'<path d="{outline}" fill="currentColor"/><path d="{mark}" fill="none"'
+            f' stroke="var(--tc-paper, #fff)" stroke-width="2.4" {stroke}/>'
         )
     said = svg.SVG(
         xmlns=None,
@@ -48,8 +57,7 @@ def icon(status: VerdictStatus) -> str:
         height=20,
         class_=["tc-icon"],
         extra={"aria-hidden": "true"},
-        text=f'{body}<path d="{mark}" fill="none" stroke="{ink}" stroke-width="2.4"'
-        ' stroke-linecap="round" stroke-linejoin="round"/>',
+        text=body,
     )
     return str(said)
 
@@ -105,9 +113,10 @@ def limit_bar(requirement: Requirement, estimate: Estimate, status: VerdictStatu
         box(at(least), y - 22, at(most) - at(least), 34, colour="var(--tc-pass, #1a7045)", opacity=0.2, r=4),
     ]  # fmt: skip
     if at(most) - at(least) > 44:
-        parts.append(word((at(least) + at(most)) / 2, y - 10, "passes", anchor="middle", colour=MUTED))
-    for limit in limits:
-        parts.append(line(at(limit), y - 25, at(limit), y + 15, colour=LIMIT, width=2, dash="4 2"))
+        parts.append(
+            word((at(least) + at(most)) / 2, y - 10, "passes", anchor="middle", colour=MUTED)
+        )
+    parts += [line(at(x), y - 25, at(x), y + 15, colour=LIMIT, width=2, dash="4 2") for x in limits]
     parts += [
         line(low, y, high, y, colour="currentColor", width=3),
         line(low, y - 5, low, y + 5, colour="currentColor", width=2),
@@ -153,4 +162,3 @@ def _scale(estimate: Estimate, limits: list[float]) -> tuple[float, float]:
     if end_high is not None:
         last = end_high if last > end_high - pad else last
     return (first, last) if last > first else (first - 0.5, last + 0.5)
-

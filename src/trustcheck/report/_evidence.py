@@ -17,17 +17,27 @@ COVERAGE = {
     "not applicable": "–",
 }
 HOW_SCORES = (
-    "Each requirement gets a utility: 60 where its limit is exactly met, 100 at its target, 0 at"
-    " its worst value. 60 is the requirement line.",
-    "A dimension's score is the weighted geometric mean of the utilities of its requirements, so"
-    " one bad number is not averaged away. There is no mean over the six dimensions.",
-    "Uncertainty is carried along: the assured score is the 2.5 % quantile with everything"
-    " unmeasured counted as 0; the upper end is the 97.5 % quantile with it counted as 100.",
-    "A failed critical requirement caps a score at 39, a failed major one at 59. For the assured"
-    " score, an unmeasured requirement caps like a failed one and an inconclusive one caps at 59.",
+    (
+        "Each requirement gets a utility: 60 where its limit is exactly met, 100 at its target, 0 at"
+        " its worst value. 60 is the requirement line."
+    ),
+    (
+        "A dimension's score is the weighted geometric mean of the utilities of its requirements, so"
+        " one bad number is not averaged away. There is no mean over the six dimensions."
+    ),
+    (
+        "Uncertainty is carried along: the assured score is the 2.5 % quantile with everything"
+        " unmeasured counted as 0; the upper end is the 97.5 % quantile with it counted as 100."
+    ),
+    (
+        "A failed critical requirement caps a score at 39, a failed major one at 59. For the assured"
+        " score, an unmeasured requirement caps like a failed one and an inconclusive one caps at 59."
+    ),
     "With less than half of the requirements (by weight) measured there is no score.",
-    "A requirement passes only if its whole interval lies inside the limit, fails only if the"
-    " whole interval lies outside, and is inconclusive otherwise.",
+    (
+        "A requirement passes only if its whole interval lies inside the limit, fails only if the"
+        " whole interval lies outside, and is inconclusive otherwise."
+    ),
 )
 GLOSSARY = (
     ("Assurance", "What kind of evidence a number rests on: declared, searched, statistical or proven."),
@@ -144,7 +154,11 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
     """Return what may differ between two equal runs, but for where it ran."""
     run = report.run
     said = []
-    for key, name in (("started", "Started"), ("seconds", "Seconds"), ("model_seconds", "Seconds in the model")):
+    for key, name in (
+        ("started", "Started"),
+        ("seconds", "Seconds"),
+        ("model_seconds", "Seconds in the model"),
+    ):
         value = run.get(key)
         if isinstance(value, (str, int, float)):
             said.append((name, number(value)))

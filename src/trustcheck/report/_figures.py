@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import svg
 
@@ -19,6 +20,7 @@ from trustcheck.types import Finding, InputError, Requirement, Row, Scalar
 MOST_ROWS = 20
 _WIDTH = 400.0
 _SERIES = 5
+_STACKED = 22  # cells of the longest label that stands beside its line
 _DASHES = (None, "6 3", "2 3", "8 3 2 3", "1 4")
 
 
@@ -101,9 +103,7 @@ def picture(
     return _rows(shown, limits, title, spoken, kind, more)
 
 
-def _columns(
-    names: Sequence[str], rows: Sequence[Row]
-) -> tuple[list[str], str | None, str] | None:
+def _columns(names: Sequence[str], rows: Sequence[Row]) -> tuple[list[str], str | None, str] | None:
     """Return the columns of labels, of x, and of the value: the last number before its ends."""
     bounds = {"low", "high"}
     numeric = [n for n in names if n not in bounds and _is(rows, n, number_like=True)]
@@ -123,7 +123,7 @@ def _is(rows: Sequence[Row], name: str, *, number_like: bool) -> bool:
     seen = [row[name] for row in rows if row.get(name) is not None]
     if number_like:
         return bool(seen) and all(_float(item) is not None for item in seen)
-    return bool(seen) and all(isinstance(item, (str, bool)) for item in seen)
+    return bool(seen) and all(isinstance(item, str) for item in seen)
 
 
 def _float(value: Scalar) -> float | None:
@@ -142,7 +142,7 @@ def _points(
         if got is None or (curve and place is None):
             continue
         low, high = _float(row.get("low")), _float(row.get("high"))
-        said = " · ".join(short(row[n], 200) for n in label if row.get(n) is not None)
+        said = " · ".join(short(row[n], 200) for n in label if row.get(n))
         if not said and not curve:
             said = number(row.get(x)) if x else str(i + 1)
         found.append(_Point(said, place or 0.0, got, low, high))
@@ -183,21 +183,29 @@ def _rows(
     kind: str,
     more: str,
 ) -> Picture:
-    room = min(max((cells(short(p.label, 26)) for p in points), default=4), 26)
-    left, right = max(room * 6.5, 30) + 10, _WIDTH - 52
+    widest = max(cells(short(p.label, _STACKED + 1)) for p in points)
+    stacked = widest > _STACKED  # long labels stand above their lines, not beside them
+    left = 8 if stacked else max(widest * 6.5, 30) + 10
+    right = _WIDTH - 52
     first, last = _ends(points, limits, from_zero=kind == "bars")
-    pitch, top = 20, 8
+    pitch, top = (34 if stacked else 20), 8
 
     def at(number_: float) -> float:
         return left + (right - left) * (number_ - first) / (last - first)
 
     bottom = top + pitch * len(points)
-    parts: list[svg.Element] = _axis(at, _ticks(first, last), top, bottom)
-    for limit in limits:
-        parts.append(line(at(limit), top - 6, at(limit), bottom, colour=LIMIT, width=2, dash="4 2"))
+    stops = [(top + pitch * i + 17, top + pitch * i + 31) for i in range(len(points))]
+    grid = stops if stacked else [(top - 4, bottom + 4)]
+    parts: list[svg.Element] = _axis(at, _ticks(first, last), grid, bottom)
+    parts += [
+        line(at(x), top - 6, at(x), bottom, colour=LIMIT, width=2, dash="4 2") for x in limits
+    ]
     for i, point in enumerate(points):
-        y = top + pitch * i + pitch / 2
-        parts.append(word(left - 8, y + 4, point.label, anchor="end", room=26))
+        y = top + pitch * i + (24 if stacked else 10)
+        if stacked:
+            parts.append(word(left, y - 10, point.label, room=66))
+        else:
+            parts.append(word(left - 8, y + 4, point.label, anchor="end", room=_STACKED))
         if kind == "bars":
             start = min(at(0), at(point.value))
             wide = abs(at(point.value) - at(0))
@@ -217,11 +225,18 @@ def _rows(
 
 
 def _axis(
-    at: Callable[[float], float], ticks: Sequence[float], top: float, bottom: float
+    at: Callable[[float], float],
+    ticks: Sequence[float],
+    stretches: Sequence[tuple[float, float]],
+    bottom: float,
 ) -> list[svg.Element]:
+    """Return the grid, drawn where no label stands, with its numbers below."""
     parts: list[svg.Element] = []
     for tick in ticks:
-        parts.append(line(at(tick), top - 4, at(tick), bottom + 4, colour=MUTED, width=0.5))
+        parts += [
+            line(at(tick), start, at(tick), end, colour=MUTED, width=0.5)
+            for start, end in stretches
+        ]
         parts.append(word(at(tick), bottom + 17, number(tick), anchor="middle", colour=MUTED))
     return parts
 
@@ -255,8 +270,7 @@ def _curve(
         half = cells(number(tick)) * 3.2
         middle = min(at(tick), _WIDTH - half)
         parts.append(word(middle, bottom + 17, number(tick), anchor="middle", colour=MUTED))
-    for limit in limits:
-        parts.append(line(left, up(limit), right, up(limit), colour=LIMIT, width=2, dash="4 2"))
+    parts += [line(left, up(y), right, up(y), colour=LIMIT, width=2, dash="4 2") for y in limits]
     height = bottom + 38
     for i, (label, group) in enumerate(series):
         ordered = sorted(group, key=lambda p: p.x)
@@ -267,7 +281,9 @@ def _curve(
             parts.append(svg.Polygon(points=_flat(edge), fill=MARK, fill_opacity=0.15))
         dash = {"stroke-dasharray": _DASHES[i] or ""} if _DASHES[i] else None
         path = _flat([(at(p.x), up(p.value)) for p in ordered])
-        parts.append(svg.Polyline(points=path, fill="none", stroke=MARK, stroke_width=2, extra=dash))
+        parts.append(
+            svg.Polyline(points=path, fill="none", stroke=MARK, stroke_width=2, extra=dash)
+        )
         if len(ordered) <= 25:
             parts += [dot(at(p.x), up(p.value), r=2.5) for p in ordered]
         if label and len(series) > 1:
@@ -287,5 +303,7 @@ def _curve(
     return Picture(frame(_WIDTH, height + 6, parts, title=title, about=about), caption)
 
 
-def _flat(points: Sequence[tuple[float, float]]) -> list[svg.Number]:
+def _flat(
+    points: Sequence[tuple[float, float]],
+) -> Any:  # svg.py's type for it changed between versions
     return [rounded(coordinate) for point in points for coordinate in point]

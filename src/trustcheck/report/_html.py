@@ -26,7 +26,7 @@ from trustcheck.report._text import (
     short,
 )
 from trustcheck.report._view import Entry, Name, Sentence
-from trustcheck.types import Finding, Report, Row, Scalar, Score, Status, VerdictStatus
+from trustcheck.types import Finding, Report, Row, Scalar, Score, Status, Verdict, VerdictStatus
 
 LARGEST = 490_000  # bytes of a page
 # Detail rows and picture rows a page may show for each finding; the first that fits is taken.
@@ -45,11 +45,15 @@ class Room:
 
 def page(report: Report) -> str:
     """Return the report as one HTML page below 500 kB."""
-    said = ""
+    said, reach = "", float(_STEPS[0][0])
     for rows, drawn in _STEPS:
+        if rows > reach:
+            continue
         said = _render("report.html.j2", **_page_facts(report, Room(rows, drawn)))
-        if len(said.encode()) <= LARGEST:
+        size = len(said.encode())
+        if size <= LARGEST:
             break
+        reach = 1.5 * rows * LARGEST / size  # steps that could never fit are passed over
     return said
 
 
@@ -131,7 +135,9 @@ def _about(report: Report) -> list[Sentence]:
         said.append((count(card["rows"], "row"),))
     if isinstance(card.get("features"), (list, tuple)):
         said.append((count(len(card["features"]), "feature"),))
-    said.append(("profile ", Name(short(report.profile.name, 60)), f" v{short(report.profile.version, 20)}"))
+    said.append(
+        ("profile ", Name(short(report.profile.name, 60)), f" v{short(report.profile.version, 20)}")
+    )
     return said
 
 
@@ -149,7 +155,7 @@ def _dimension(score: Score) -> dict[str, Any]:
         "score": "–" if score.score is None else number(round(score.score)),
         "low": number(round(score.low)),
         "high": number(round(score.high)),
-        "coverage": percent(score.coverage) if asked else "nothing asked",
+        "coverage": percent(score.coverage) if asked else "none",
         "assurance": str(score.assurance) if score.assurance else "none",
         "reason": score.reason[:1].upper() + score.reason[1:],
     }
@@ -171,7 +177,7 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
         "icon": Markup(icon(shown)) if shown else "",  # noqa: S704
         "question": finding.question if finding else "",
         "verdicts": [_asked(v) for v in entry.verdicts],
-        "reason": no_number(entry),
+        "reason": _view.no_number(entry),
         "measured": False,
         "clauses": [_evidence.clause_label(c) for c in finding.clauses] if finding else [],
         "attributes": [_evidence.attribute_title(k) for k in finding.keys] if finding else [],
@@ -188,28 +194,31 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
     bar = limit_bar(verdict.requirement, estimate, verdict.status) if verdict is not None else ""
     drawn = picture(finding, requirement, most=room.drawn)
     notes = [*finding.notes, *([f"Incomplete: {finding.incomplete}"] if finding.incomplete else [])]
-    return card | {
-        "measured": True,
-        "metric": metric_name(name),
-        "value": number(estimate.value),
-        "unit": estimate.unit,
-        "interval": interval(estimate),
-        "n": count(estimate.n, "row"),
-        "bar": Markup(bar),  # noqa: S704 - pictures escape what they show
-        "assurance": _view.ASSURANCE[finding.assurance],
-        "picture": Markup(str(drawn.svg)) if drawn else "",  # noqa: S704
-        "caption": drawn.caption if drawn else "",
-        "notes": notes[:_NOTES],
-        "others": [
-            (metric_name(other), number(e.value), interval(e), e.unit)
-            for other, e in list(finding.metrics.items())[:_COLUMNS]
-            if other != name
-        ],
-        "table": _table(finding.rows, room.rows),
-    }
+    return (
+        card
+        | {
+            "measured": True,
+            "metric": metric_name(name),
+            "value": number(estimate.value),
+            "unit": estimate.unit,
+            "interval": interval(estimate),
+            "n": count(estimate.n, "row"),
+            "bar": Markup(bar),  # noqa: S704 - pictures escape what they show
+            "assurance": _view.ASSURANCE[finding.assurance],
+            "picture": Markup(str(drawn.svg)) if drawn else "",  # noqa: S704
+            "caption": drawn.caption if drawn else "",
+            "notes": notes[:_NOTES],
+            "others": [
+                (metric_name(other), number(e.value), interval(e), e.unit)
+                for other, e in list(finding.metrics.items())[:_COLUMNS]
+                if other != name
+            ],
+            "table": _table(finding.rows, room.rows),
+        }
+    )
 
 
-def _asked(verdict: _view.Verdict) -> dict[str, Any]:
+def _asked(verdict: Verdict) -> dict[str, Any]:
     requirement = verdict.requirement
     caveat = _view.tail(verdict) if verdict.status is VerdictStatus.INCONCLUSIVE else ""
     return {
@@ -225,19 +234,6 @@ def _asked(verdict: _view.Verdict) -> dict[str, Any]:
         if verdict.status in (VerdictStatus.NOT_MEASURED, VerdictStatus.NOT_APPLICABLE)
         else "",
     }
-
-
-def no_number(entry: Entry) -> str:
-    finding = entry.finding
-    if finding is None:
-        return "No probe of this name ran, so there is no number."
-    if finding.status is Status.SKIPPED:
-        return f"Skipped: {clean(finding.reason or 'no reason given')}"
-    if finding.status is Status.ERROR:
-        where = clean((finding.error or {}).get("where", ""))
-        said = clean(finding.reason or "no reason given")
-        return f"Crashed: {said}" + ("" if not where or where in said else f" ({where})")
-    return ""
 
 
 def _table(rows: Sequence[Row], most: int) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trustcheck.report import _view
-from trustcheck.report._html import no_number
 from trustcheck.report._text import clean, interval, metric_name, number, percent, short
 from trustcheck.report._view import Entry, Name, Sentence
 from trustcheck.types import Report, VerdictStatus
@@ -27,8 +26,10 @@ def markdown(report: Report) -> str:
         f"**{_view.headline(report)}** {_sentences(_view.summary(report))}",
         "## Scores",
         _scores(report),
-        f"{_view.OWN_SCHEME} 60 is the requirement line; the assured score counts what was not"
-        " measured as 0.",
+        (
+            f"{_view.OWN_SCHEME} 60 is the requirement line; the assured score counts what was not"
+            " measured as 0."
+        ),
         "## Findings",
         _findings(listed),
         *_section("## What would settle what is open", map(_settles, listed)),
@@ -41,12 +42,12 @@ def markdown(report: Report) -> str:
 
 
 def escaped(text: Any, width: int = 80) -> str:
-    """Return foreign text so that Markdown shows it as it is.
+    r"""Return foreign text so that Markdown shows it as it is.
 
     Examples
     --------
     >>> escaped("a|b <script> `x`")
-    'a\\\\|b \\\\<script\\\\> \\\\`x\\\\`'
+    'a\\|b \\<script\\> \\`x\\`'
     """
     return _LINKS.sub(r"\1\\\2", _MARKS.sub(r"\\\1", short(text, width)))
 
@@ -153,13 +154,16 @@ def _provenance(entry: Entry) -> str:
 
 
 def _skipped(entry: Entry) -> str:
-    said = no_number(entry) if entry.finding is not None else ""
+    said = _view.no_number(entry) if entry.finding is not None else ""
     return f"{_sentence(entry.label)}: {escaped(said, 300)}" if said else ""
 
 
 def _made_with(report: Report) -> str:
     facts = [
-        ("Profile", f"{escaped(report.profile.name)}, version {escaped(report.profile.version, 20)}"),
+        (
+            "Profile",
+            f"{escaped(report.profile.name)}, version {escaped(report.profile.version, 20)}",
+        ),
         ("Profile SHA-256", code(report.profile.sha256) if report.profile.sha256 else ""),
         ("Data SHA-256", code(clean(report.subject.get("data_sha256") or ""))),
         ("Seed", str(report.seed)),

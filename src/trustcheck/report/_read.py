@@ -39,7 +39,9 @@ _LARGEST = sys.float_info.max
 def loads(content: bytes) -> Report:
     """Read a report from the bytes of a saved one."""
     try:
-        data = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
+        data = json.loads(
+            content.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as fault:
         raise InputError("this is no saved report: it is not text in UTF-8") from fault
     except json.JSONDecodeError as fault:
@@ -53,7 +55,9 @@ def loads(content: bytes) -> Report:
     except InputError:
         raise
     except ValueError as fault:  # a number with more digits than Python reads
-        raise InputError("this is no saved report: it holds a number that cannot be read") from fault
+        raise InputError(
+            "this is no saved report: it holds a number that cannot be read"
+        ) from fault
     return from_dict(data)
 
 
@@ -73,7 +77,9 @@ def from_dict(data: Any) -> Report:
     got = {name: _at(read, data, name, "") for name, read in _REPORT.items()}
     run = dict(got["run"])
     facts = run.pop("findings", {})
-    findings = tuple(_finding(item, facts, f"findings[{i}]") for i, item in enumerate(got["findings"]))
+    findings = tuple(
+        _finding(item, facts, f"findings[{i}]") for i, item in enumerate(got["findings"])
+    )
     try:
         by_key = Findings(findings)
     except ValueError as fault:
@@ -127,9 +133,9 @@ def _whole(value: Any, at: str) -> int:
 
 
 def _real(value: Any, at: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if -_LARGEST <= value <= _LARGEST:  # also False for NaN
-            return value
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and -_LARGEST <= value <= _LARGEST:  # False for NaN, too
+        return value
     raise _wrong(at, "a finite number", value)
 
 
@@ -234,7 +240,9 @@ def _finding(value: Any, facts: Any, at: str) -> Finding:
         raise InputError(f"this report does not fit its schema: {at}.rows hold unlisted columns")
     got["rows"] = tuple({name: row[name] for name in order if name in row} for row in got["rows"])
     if got["status"] is Status.MEASURED and got["headline"] not in got["metrics"]:
-        raise InputError(f"this report does not fit its schema: {at} was measured but has no number")
+        raise InputError(
+            f"this report does not fit its schema: {at} was measured but has no number"
+        )
     own = facts.get(got["key"], {}) if isinstance(facts, Mapping) else {}
     place = f"run.findings.{got['key'][:80]}"
     own = _table(_any)(own, place)

@@ -27,7 +27,9 @@ def frame(
     """Return a picture of a size, with its name and description for those who cannot see it."""
     said = clean(title)[:_TITLE]
     named: list[svg.Element] = [svg.Title(text=escape(said))]
-    described: list[svg.Element] = [svg.Desc(text=escape(clean(about)[: 2 * _TITLE]))] if about else []
+    described: list[svg.Element] = (
+        [svg.Desc(text=escape(clean(about)[: 2 * _TITLE]))] if about else []
+    )
     return svg.SVG(
         xmlns=None,
         viewBox=svg.ViewBoxSpec(0, 0, rounded(width), rounded(height)),
@@ -72,7 +74,14 @@ def line(
 
 
 def box(
-    x: float, y: float, width: float, height: float, *, colour: str, opacity: float = 1, r: float = 0
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    *,
+    colour: str,
+    opacity: float = 1,
+    r: float = 0,
 ) -> svg.Rect:
     """Return a filled rectangle."""
     return svg.Rect(

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trustcheck.report import _view
-from trustcheck.report._text import number, short
+from trustcheck.report._text import cells, clean, number, short
 from trustcheck.report._view import Entry
 from trustcheck.types import Report, Score, Status, VerdictStatus
 
@@ -25,7 +25,7 @@ _STYLES = {
 _BAR = 14
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDEST = 110
-_REASONS = 12
+_REASONS = 8
 
 
 def report_text(report: Report, *, width: int | None = None, color: bool | None = False) -> str:
@@ -56,9 +56,10 @@ def _print(console: Console, report: Report) -> None:
         console.print(Text.assemble(("PARTIAL ", "bold yellow"), scope))
     console.print(Text.assemble(("Trust report: ", "bold"), _view.subject_name(report, 60)))
     missing = _view.unmeasured(report)
-    for label, why in missing[:_REASONS]:
-        console.print(_line("○ required, not measured: ", f"{''.join(label)}: {why}", "dim"))
-    _rest(console, len(missing))
+    if missing:
+        console.print("Required, but not measured:")
+        lines = [("○", f"{''.join(label)}: {why}", "") for label, why in missing]
+        _reasons(console, lines)
     status = report.verdict
     mark = f"{_view.SYMBOLS[status]} {_view.WORDS[status].upper()}"
     console.print(Text.assemble((mark, _STYLES[status]), "  ", _view.headline(report)))
@@ -70,27 +71,32 @@ def _print(console: Console, report: Report) -> None:
         for verdict in entry.verdicts
         if verdict.status is kind
     ]
-    for entry, verdict in shown[:_REASONS]:
-        why = _view.settles(verdict) or _said(entry)
-        symbol = _view.SYMBOLS[verdict.status]
-        console.print(_line(f"{symbol} ", f"{''.join(entry.label)}: {why}", _STYLES[verdict.status]))
-    _rest(console, len(shown))
+    lines = [
+        (
+            _view.SYMBOLS[verdict.status],
+            f"{''.join(entry.label)}: {_view.settles(verdict) or _said(entry)}",
+            _STYLES[verdict.status],
+        )
+        for entry, verdict in shown
+    ]
+    _reasons(console, lines)
     console.print()
     console.print(_scores(report))
     if listed:
         console.print()
-        console.print(_findings(listed))
+        console.print(_findings(listed, console.width - 50))
     console.print()
     console.print(_view.OWN_SCHEME)
 
 
-def _line(mark: str, said: str, style: str) -> Text:
-    return Text.assemble("  ", (mark, style), short(said, 240))
-
-
-def _rest(console: Console, total: int) -> None:
-    if total > _REASONS:
-        console.print(f"  and {total - _REASONS} more")
+def _reasons(console: Console, lines: list[tuple[str, str, str]]) -> None:
+    table = Table.grid(padding=(0, 1))
+    for mark, said, style in lines[:_REASONS]:
+        table.add_row(Text(f" {mark}", style), Text(short(said, 200)))
+    if len(lines) > _REASONS:
+        table.add_row("", f"and {len(lines) - _REASONS} more")
+    if lines:
+        console.print(table)
 
 
 def _said(entry: Entry) -> str:
@@ -106,7 +112,7 @@ def _grid() -> Table:
 def _scores(report: Report) -> Table:
     table = _grid()
     table.add_column("dimension", no_wrap=True)
-    table.add_column("0     60    100", no_wrap=True)
+    table.add_column("0       60 100", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("low–high", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -137,24 +143,44 @@ def _verdict(status: VerdictStatus) -> Text:
     return Text(f"{_view.SYMBOLS[status]} {_view.WORDS[status].lower()}", _STYLES[status])
 
 
-def _findings(listed: list[Entry]) -> Table:
+def _findings(listed: list[Entry], room: int) -> Table:
     table = _grid()
     table.add_column("finding", ratio=1, overflow="ellipsis", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("low–high", justify="right", no_wrap=True)
-    table.add_column("asked", no_wrap=True)
+    table.add_column("asked", no_wrap=True, max_width=14)
     table.add_column("verdict", no_wrap=True)
     table.expand = True
+    pillar = None
     for entry in listed:
-        got, verdict = _view.judged(entry), entry.verdict
-        status = entry.finding.status if entry.finding is not None else Status.SKIPPED
-        missing = "crashed" if status is Status.ERROR else "skipped"
         key = entry.finding.key if entry.finding is not None else entry.verdicts[0].key
-        table.add_row(
-            Text(short(key, 80)),
-            Text(number(got[1].value) if got else missing if entry.finding else "–"),
-            Text(f"{number(got[1].low)}–{number(got[1].high)}" if got else ""),
-            Text(_view.limit_text(verdict).replace("at most", "≤").replace("at least", "≥")),
-            Text("– not judged", "dim") if verdict is None else _verdict(verdict.status),
-        )
+        home, _, rest = key.partition(".")
+        if home != pillar:
+            pillar = home
+            table.add_row(Text(short(home, 40), "bold"))
+        table.add_row(Text("  " + _squeezed(rest or home, room)), *_numbers(entry))
     return table
+
+
+def _numbers(entry: Entry) -> list[Text]:
+    got, verdict = _view.judged(entry), entry.verdict
+    if got:
+        exact = got[1].low == got[1].high
+        ends = "exact" if exact else f"{number(got[1].low)}–{number(got[1].high)}"
+        numbers = [number(got[1].value), ends]
+    elif entry.finding is None:
+        numbers = ["–", ""]
+    else:
+        numbers = ["crashed" if entry.finding.status is Status.ERROR else "skipped", ""]
+    limit = _view.limit_text(verdict).replace("at most", "≤").replace("at least", "≥")
+    judged = Text("– not judged", "dim") if verdict is None else _verdict(verdict.status)
+    return [*map(Text, numbers), Text(limit.replace(" and ", " ")), judged]
+
+
+def _squeezed(text: str, width: int) -> str:
+    """Cut a name in the middle: its parameters at the end tell it from its siblings."""
+    said = clean(text)
+    if cells(said) <= width:
+        return said
+    end = said[-14:] if said.isascii() else ""
+    return short(said, width - len(end)) + end

@@ -10,7 +10,7 @@ from typing import Any
 from trustcheck.types import Estimate, Method, Scalar
 
 WIDTH = 80  # cells that a name may take in a table
-_LONGEST = 4000
+_LONGEST = 1000  # characters of a text that are ever looked at
 # Control characters, lone surrogates, and marks that turn the direction of the text after them.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _ENDS = {
@@ -28,7 +28,7 @@ def clean(text: Any) -> str:
 
 def cells(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
-    return sum(map(_cell, text))
+    return len(text) if text.isascii() else sum(map(_cell, text))
 
 
 def _cell(char: str) -> int:
@@ -48,6 +48,8 @@ def short(text: Any, width: int = WIDTH) -> str:
     said = clean(text)
     if len(said) <= width * 3 and cells(said) <= width:
         return said
+    if said.isascii():
+        return said[: width - 1].rstrip() + "…"
     kept: list[str] = []
     room = width - 1
     for char in said[: width * 3]:

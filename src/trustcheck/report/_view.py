@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -158,7 +159,24 @@ def settles(verdict: Verdict) -> str:
 
 def why(verdict: Verdict) -> str:
     """Return why a requirement was not measured, or does not apply."""
-    return short(verdict.message.partition(": ")[2] or verdict.message, 300)
+    said = verdict.message.partition(": ")[2] or verdict.message
+    if said == f"nothing measured {verdict.key}":
+        return "no probe of this name was run"
+    return short(said.removeprefix(f"{verdict.key} ").removeprefix(f"{verdict.key}: "), 300)
+
+
+def no_number(entry: Entry) -> str:
+    """Return why an entry has no number; empty where it has one."""
+    finding = entry.finding
+    if finding is None:
+        return "No probe of this name ran, so there is no number."
+    if finding.status is Status.SKIPPED:
+        return f"Skipped: {clean(finding.reason or 'no reason given')}"
+    if finding.status is Status.ERROR:
+        where = clean((finding.error or {}).get("where", ""))
+        said = clean(finding.reason or "no reason given")
+        return f"Crashed: {said}" + ("" if not where or where in said else f" ({where})")
+    return ""
 
 
 def plain_words(verdict: Verdict) -> str:
@@ -172,7 +190,9 @@ def plain_words(verdict: Verdict) -> str:
         return "Does not apply, as stated in the profile."
     ends = "the whole interval"
     if estimate is not None and estimate.method is not Method.INTERVAL:
-        ends = "the exact value" if estimate.method is Method.EXACT else "everything inside the bounds"
+        ends = (
+            "the exact value" if estimate.method is Method.EXACT else "everything inside the bounds"
+        )
     if verdict.status is PASS:
         return f"The limit holds: {ends} of {name} lies inside it."
     if verdict.status is FAIL:
@@ -229,7 +249,9 @@ def unmeasured(report: Report) -> list[tuple[Sentence, str]]:
     for reason in report.reasons:
         if reason.startswith(empty):
             dimension = reason.removeprefix(empty)
-            found.append(((named.get(dimension, short(dimension)),), "no requirement was asked of it"))
+            found.append(
+                ((named.get(dimension, short(dimension)),), "no requirement was asked of it")
+            )
     return found
 
 
@@ -247,14 +269,21 @@ def summary(report: Report) -> list[Sentence]:
         said.append(("Unknown, because nothing measured it: ", *_names(at[UNMEASURED]), "."))
     advice = [(e, settles(e.verdicts[0])) for e in at[OPEN] if settles(e.verdicts[0])]
     if advice:
-        entry, first = advice[0]
-        said.append(("What would settle ", *entry.label, ": ", Name(_lower(first))))
+        entry, first = min(advice, key=lambda item: _rows_needed(item[0]))
+        said.append(("Nearest to a decision, ", *entry.label, ": ", Name(_lower(first))))
         if len(advice) > 1:
             more = count(len(advice) - 1, "other open verdict says", "other open verdicts say")
-            said.append((f"The {more} below what would settle {'it' if len(advice) == 2 else 'them'}.",))
+            said.append(
+                (f"The {more} below what would settle {'it' if len(advice) == 2 else 'them'}.",)
+            )
     elif at[UNMEASURED]:
         said.append(("Supplying what the unmeasured probes need would settle the rest.",))
     return said
+
+
+def _rows_needed(entry: Entry) -> float:
+    needed = entry.verdicts[0].rows_needed
+    return math.inf if needed is None else needed
 
 
 def _status(entry: Entry) -> VerdictStatus | None:

@@ -134,8 +134,10 @@ class Model:
         for start in range(0, len(frame), BATCH):
             batch = frame.iloc[start : start + BATCH]
             started = time.perf_counter()
-            answer = _dense(method(send(batch, self.form)))
-            meter.add(purpose, len(batch), time.perf_counter() - started)
+            try:
+                answer = _dense(method(send(batch, self.form)))
+            finally:  # rows a model refused were sent all the same
+                meter.add(purpose, len(batch), time.perf_counter() - started)
             if answer.ndim == 0 or len(answer) != len(batch):
                 got = "one value" if answer.ndim == 0 else f"{len(answer)} rows"
                 raise InputError(
