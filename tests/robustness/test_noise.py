@@ -180,10 +180,10 @@ def test_rows_that_repeat_do_not_count_as_evidence_when_they_are_clustered():
 
 
 def test_a_sample_of_rows_takes_some_of_their_copies():
-    X = pd.DataFrame({"x": np.repeat([1.0, 2.0], 500)})
-    subject = tc.Subject(lambda X: (X["x"] > 1.95).astype(int), X, **BINARY)
+    X = pd.DataFrame({"x": np.repeat([1.5, 2.5], 500)})
+    subject = tc.Subject(lambda X: (X["x"] > 2.45).astype(int), X, **BINARY)
     found = noise(subject, rows=400, draws=1)
-    # Copies of 2.0 flip in about a quarter of the draws (scale 0.74), those of 1.0 never.
+    # Copies of 2.5 flip in about a quarter of the draws (scale 0.74), those of 1.5 never.
     assert 0.78 < found.value < 0.97
 
 
