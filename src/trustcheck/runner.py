@@ -76,7 +76,7 @@ def run(
         Turn an exception into a finding with status ``error`` (as ``evaluate`` does).
     """
     seed = subject.seed if seed is None else seed
-    view = subject.view()
+    view = subject.view(seed)
     started = time.perf_counter()
     facts: dict[str, Any] = {}
     try:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from trustcheck.runner import stream
 from trustcheck.stats import counts as count_tables
 from trustcheck.subject import _card, _groups, _intake, _labels, _table
 from trustcheck.subject._asking import NO_MODEL, Asker
 from trustcheck.subject._context import Context
 from trustcheck.subject._model import Model, check_scores
 from trustcheck.subject._schema import Schema
+from trustcheck.subject._shared import Shared
 from trustcheck.subject._side import Side, Table
 from trustcheck.types import InputError, NotMeasurable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 #: Perturbed rows all probes of a default run may send, as a multiple of the given rows; with the
 #: shared pass over data and reference, a run stays below 40 rows per row.
@@ -264,6 +268,7 @@ class Subject:
         self.context = context or Context()
         self._counts: dict[Any, Any] = {}
         self._budget: int | None = None
+        self._shared = Shared()
 
     # What it is -----------------------------------------------------------------------------
 
@@ -401,11 +406,26 @@ class Subject:
 
     # Asking the model -----------------------------------------------------------------------
 
-    def view(self) -> Subject:
+    def view(self, seed: int | None = None) -> Subject:
         """Return this subject with a meter of its own; data and cached answers are shared."""
         seen = copy.copy(self)
         seen._asker = self._asker.metered()  # noqa: SLF001 - its own kind
+        seen.seed = self.seed if seed is None else seed
         return seen
+
+    def shared(self, key: str, compute: Callable[[Subject, np.random.Generator], T]) -> T:
+        """Return what several probes need, computed once, whichever of them asks first.
+
+        Parameters
+        ----------
+        key : str
+            Names what is computed and everything it depends on.
+        compute : callable
+            Given this subject and a random stream that depends on the seed and ``key`` only, so
+            that no probe's numbers depend on the others.
+        """
+        full = (key, self.seed, self._budget)
+        return self._shared.get(full, lambda: compute(self, stream(self.seed, key)))
 
     def with_budget(self, rows: int | None) -> Subject:
         """Return this subject with a limit on the rows probes may send beyond the shared pass."""
