@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         safety,
         security,
     )
-    from trustcheck._evaluate import evaluate
+    from trustcheck._evaluate import evaluate, plan
     from trustcheck.subject import Context, Feature, Remote, Schema, Subject
     from trustcheck.types import (
         Estimate,
@@ -76,6 +76,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fairness",
+    "plan",
     "privacy",
     "reliability",
     "robustness",
@@ -85,6 +86,7 @@ __all__ = [
 # Where each name lives; what is not listed is a noun of ``types``. All load on first use.
 _HOMES = {
     "evaluate": "_evaluate",
+    "plan": "_evaluate",
     "Context": "subject",
     "Feature": "subject",
     "Remote": "subject",

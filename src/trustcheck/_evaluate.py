@@ -75,12 +75,12 @@ def evaluate(
     requirements = profiles.load(profile)
     seed = subject.seed if seed is None else int(seed)
     chosen = select(probes)
-    plan = expand(chosen, subject)
+    planned = expand(chosen, subject)
     shared = subject.view().with_budget(budget)
-    with progress(len(plan) + 1, show=show_progress) as step:
-        shared_pass(plan, shared)
+    with progress(len(planned) + 1, show=show_progress) as step:
+        shared_pass(planned, shared)
         step("shared pass")
-        findings = _run_all(plan, shared, seed, n_jobs, step)
+        findings = _run_all(planned, shared, seed, n_jobs, step)
     correlations = _correlations(findings, shared)
     kept = Findings(tuple(findings))
     asked = None if probes is None else {probe.id for probe in chosen}
@@ -111,25 +111,45 @@ def select(probes: Iterable[str | Probe] | str | Probe | None) -> list[Probe]:
 
 def expand(probes: Iterable[Probe], subject: Subject) -> list[Probe]:
     """Ask a probe by groups once per sensitive column, and once for their intersection."""
-    plan: list[Probe] = []
+    planned: list[Probe] = []
     for probe in probes:
         if "by" not in probe.defaults or probe.settings["by"] is not None or not subject.sensitive:
-            plan.append(probe)
+            planned.append(probe)
             continue
-        plan += [probe.using(by=column) for column in subject.sensitive]
+        planned += [probe.using(by=column) for column in subject.sensitive]
         if len(subject.sensitive) > 1:
-            plan.append(probe.using(by=list(subject.sensitive)))
-    return plan
+            planned.append(probe.using(by=list(subject.sensitive)))
+    return planned
 
 
-def shared_pass(plan: Iterable[Probe], subject: Subject) -> None:
+def plan(
+    subject: Subject, probes: Iterable[str | Probe] | str | Probe | None = None
+) -> list[tuple[Probe, str | None]]:
+    """Return what ``evaluate`` would ask, and why not where it would skip it; nothing is run.
+
+    Parameters
+    ----------
+    subject, probes
+        As for :func:`evaluate`.
+
+    Examples
+    --------
+    >>> subject = Subject.from_predictions([0, 1], [0, 1])
+    >>> (probe, reason) = plan(subject, "fairness.demographic_parity")[0]
+    >>> reason
+    'no sensitive columns were named (sensitive=)'
+    """
+    return [(probe, why_not(probe, subject)) for probe in expand(select(probes), subject)]
+
+
+def shared_pass(planned: Iterable[Probe], subject: Subject) -> None:
     """Ask the model once for everything the planned probes want of the given rows.
 
     A model that fails here fails again, from memory, in each probe that needs the answer: the
     fault is recorded there and the other findings are kept.
     """
     wants: dict[Want, None] = {}
-    for probe in plan:
+    for probe in planned:
         try:
             if why_not(probe, subject) is None:
                 wants.update(dict.fromkeys(probe.wants(subject, **probe.settings)))
@@ -137,7 +157,7 @@ def shared_pass(plan: Iterable[Probe], subject: Subject) -> None:
             continue
     # Scores first: labels may follow from them without another question.
     for want in sorted(wants, key=lambda w: (w.table, w.what != "scores")):
-        side = subject.data if want.table == "data" else subject.reference
+        side = subject.data if want.table == "data" else subject.reference_sample
         try:
             _ = side.scores if want.what == "scores" else side.predictions
         except Exception:  # noqa: BLE001, S112 - as above
@@ -157,11 +177,11 @@ def environment() -> dict[str, str]:
 
 
 def _run_all(
-    plan: list[Probe], subject: Subject, seed: int, n_jobs: int | None, step: Any
+    planned: list[Probe], subject: Subject, seed: int, n_jobs: int | None, step: Any
 ) -> list[Finding]:
-    if n_jobs == 1 or len(plan) < 2:
+    if n_jobs == 1 or len(planned) < 2:
         findings = []
-        for probe in plan:
+        for probe in planned:
             findings.append(run(probe, subject, seed=seed, capture=True))
             step(probe.key)
         return findings
@@ -170,7 +190,7 @@ def _run_all(
     # Threads unless the user's parallel_config says otherwise: the data is not copied.
     jobs = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     findings = []
-    for finding in jobs(delayed(run)(probe, subject, seed=seed, capture=True) for probe in plan):
+    for finding in jobs(delayed(run)(probe, subject, seed=seed, capture=True) for probe in planned):
         findings.append(finding)
         step(finding.key)
     return findings

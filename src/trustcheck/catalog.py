@@ -6,6 +6,7 @@ import difflib
 import functools
 import importlib
 import importlib.metadata
+import warnings
 
 from trustcheck.probe import PILLARS, Probe, probes_in
 
@@ -21,6 +22,11 @@ def probes() -> dict[str, Probe]:
     ValueError
         If two probes claim one id.
 
+    Warns
+    -----
+    RuntimeWarning
+        If another package's probe cannot be loaded; the others are kept.
+
     Examples
     --------
     >>> "fairness.demographic_parity" in probes()
@@ -32,13 +38,27 @@ def probes() -> dict[str, Probe]:
         for probe in probes_in(package).values():
             found[probe.id] = probe
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        probe = point.load()
+        try:
+            probe = point.load()
+        except Exception as fault:  # noqa: BLE001 - another package's fault must not end ours
+            _complain(point, f"cannot be loaded ({type(fault).__name__})")
+            continue
         if not isinstance(probe, Probe):
-            raise TypeError(f"entry point {point.name} ({point.value}) is not a trustcheck probe")
+            _complain(point, "is no probe; decorate it with trustcheck.probe.probe")
+            continue
         if probe.id in found:
             raise ValueError(f"two probes claim the id {probe.id}; one comes from {point.value}")
         found[probe.id] = probe
     return found
+
+
+def _complain(point: importlib.metadata.EntryPoint, what: str) -> None:
+    package = point.dist.name if point.dist is not None else "a package"
+    warnings.warn(
+        f"the probe {point.name} of {package} ({point.value}) {what}; it is left out",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def find(name: str) -> list[Probe]:

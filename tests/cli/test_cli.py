@@ -164,3 +164,18 @@ def test_probes_are_listed(capsys):
     assert "fairness.demographic_parity" in capsys.readouterr().out
     assert main(["probes", "fairness.parity"]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_probes_say_what_would_be_skipped_for_a_model(job, capsys):
+    folder, _ = job
+    asked = [
+        "probes", "--for", str(folder / "model.joblib"), str(folder / "test.csv"),
+        "--target", "paid", "--sensitive", "sex", "--allow-pickle",
+    ]  # fmt: skip
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "fairness.demographic_parity[by=sex]" in said
+    assert "no reference data was given (reference=)" in said
+    assert "would run." in said
+    assert main(["probes", "privacy.pii"]) == 0
+    assert "rows sent: none" in capsys.readouterr().out

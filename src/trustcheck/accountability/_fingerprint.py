@@ -8,15 +8,13 @@ import json
 import platform
 from collections.abc import Iterable
 from functools import cache
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from trustcheck.probe import Want, probe
-from trustcheck.subject import sha256
-from trustcheck.types import Assurance, Estimate, InputError, Measurement, Method, Row
+from trustcheck.subject import hash_of, locate
+from trustcheck.types import Assurance, Estimate, Measurement, Method, Row
 
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
@@ -136,7 +134,7 @@ def _items(subject: Subject) -> list[Item]:
         ),
         Item(
             "model file",
-            None if artefact is None else _of_file(artefact),
+            None if artefact is None else hash_of(locate(artefact)[0]),
             "every byte of the artefact",
             "no file was named (context=tc.Context(artefact=...))",
         ),
@@ -159,22 +157,6 @@ def _of_schema(subject: Subject, card: dict[str, Any]) -> str:
     return _digest(
         {name: card[name] for name in facts} | {"order": list(map(str, subject.features))}
     )
-
-
-def _of_file(artefact: object) -> str:
-    """Return the hash of a file, or of the names and hashes of the files of a folder."""
-    if not isinstance(artefact, (str, PathLike)):
-        raise InputError(
-            f"context.artefact must be a path, but it is a {type(artefact).__name__};"
-            " save the model and name the file"
-        )
-    path = Path(artefact)
-    if path.is_dir():
-        files = sorted(found for found in path.rglob("*") if found.is_file())
-        return _digest([[found.relative_to(path).as_posix(), sha256(found)] for found in files])
-    if not path.is_file():
-        raise InputError(f"context.artefact: there is no file {path.name!r} at that path")
-    return sha256(path)
 
 
 def _of_answers(subject: Subject) -> str:

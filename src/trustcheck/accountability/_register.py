@@ -64,6 +64,8 @@ class Document:
             found.append("there is no such file")
         elif not self.file.stat().st_size:
             found.append("the file is empty")
+        elif blanks := self.file.read_bytes().count(standard.BLANK.encode()):
+            found.append(f"{blanks} places of its template are not filled in")
         return found
 
 

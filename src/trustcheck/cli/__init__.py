@@ -16,7 +16,7 @@ NO_REPORT = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    from trustcheck.cli import _demo, _probes, _run, _show
+    from trustcheck.cli import _demo, _documents, _probes, _run, _show
 
     parser = argparse.ArgumentParser(
         prog="trustcheck",
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         " 3 inconclusive or required but unmeasured.",
     )
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    for command in (_demo, _run, _show, _probes):
+    for command in (_demo, _run, _show, _probes, _documents):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     try:

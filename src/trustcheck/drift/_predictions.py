@@ -74,7 +74,7 @@ def predictions(
     0.2
     """
     del rng  # nothing is drawn
-    now, before = subject.data, subject.reference
+    now, before = subject.data, subject.reference_sample
     notes = []
     by_heart = not held_out and _by_heart(subject, before, now)
     if by_heart and subject.task == "regression":

@@ -84,7 +84,7 @@ def membership(
     """
     members, others, notes = _kept(subject)
     inside, outside = (
-        _signal(subject, subject.reference)[members],
+        _signal(subject, subject.reference_sample)[members],
         _signal(subject, subject)[others],
     )
     metrics = {
@@ -115,7 +115,7 @@ def membership(
             )
     rows: tuple[Row, ...] = ()
     if subject.task != "regression":
-        labels = subject.reference.truth[members], subject.truth[others]
+        labels = subject.reference_sample.truth[members], subject.truth[others]
         rows = tuple(
             _row(str(name), inside[labels[0] == code], outside[labels[1] == code])
             for code, name in enumerate(subject.classes)
@@ -127,16 +127,18 @@ def membership(
 
 def _kept(subject: Subject) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return positions of the members and non-members that have no twin in the reference."""
-    reference, schema = subject.reference, subject.schema
-    known = content_keys(reference.X, schema, reference.truth)
+    whole, asked, schema = subject.reference, subject.reference_sample, subject.schema
+    known = content_keys(whole.X, schema, whole.truth)
+    inside = known if asked.n == whole.n else content_keys(asked.X, schema, asked.truth)
     given = content_keys(subject.X, schema, subject.truth)
-    _, place, count = np.unique(known, return_inverse=True, return_counts=True)
-    members, others = np.flatnonzero(count[place] == 1), np.flatnonzero(~np.isin(given, known))
-    repeated, shared = len(known) - len(members), len(given) - len(others)
+    kinds, count = np.unique(known, return_counts=True)
+    members = np.flatnonzero(count[np.searchsorted(kinds, inside)] == 1)
+    others = np.flatnonzero(~np.isin(given, known))
+    repeated, shared = len(inside) - len(members), len(given) - len(others)
     if min(len(members), len(others)) < FEWEST:
         raise NotMeasurable(
             f"{shared} of {len(given)} given rows are also in the reference, and {repeated} of its"
-            f" {len(known)} rows occur in it more than once; at least {FEWEST} other rows are needed"
+            f" {len(inside)} rows occur in it more than once; at least {FEWEST} other rows are needed"
             " on each side. Give rows the model was not trained on, and the training data as it was"
             " before any rows were repeated"
         )
@@ -170,7 +172,7 @@ def _apart(
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     halves = []
-    for side, kept in ((subject.reference, members), (subject.data, others)):
+    for side, kept in ((subject.reference_sample, members), (subject.data, others)):
         order = side.sample(side.n, rng)
         chosen = order[np.isin(order, kept)][:MOST_ALIKE]
         table = encode(side.X.iloc[chosen], subject.schema)

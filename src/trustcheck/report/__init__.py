@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from os import PathLike
+    from pathlib import Path
 
     import pandas as pd
 
@@ -21,6 +22,7 @@ __all__ = [
     "finding_line",
     "finding_to_dict",
     "from_dict",
+    "init_documents",
     "load",
     "picture",
     "report_card",
@@ -367,3 +369,35 @@ def picture(finding: Finding) -> Picture | None:
     from trustcheck.report import _figures
 
     return _figures.picture(finding)
+
+
+def init_documents(folder: str | PathLike[str], report: Report | None = None) -> list[Path]:
+    """Write a template of each kind of document, and a register that lists them.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there. Files that exist are never overwritten.
+    report : Report, optional
+        Whose findings are filled in.
+
+    Returns
+    -------
+    list of Path
+        The register first, then one Markdown file per kind.
+
+    Raises
+    ------
+    InputError
+        If a file of that name exists; nothing is written then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> paths = init_documents(tempfile.mkdtemp())
+    >>> paths[0].name, len(paths)
+    ('documents.toml', 9)
+    """
+    from trustcheck.report import _documents
+
+    return _documents.init_documents(folder, report)

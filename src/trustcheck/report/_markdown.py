@@ -31,7 +31,7 @@ def markdown(report: Report) -> str:
             " measured as 0."
         ),
         "## Findings",
-        _findings(listed),
+        findings_table(listed),
         *_section("## What would settle what is open", map(_settles, listed)),
         *_section("## Where the limits come from", dict.fromkeys(map(_provenance, listed))),
         *_section("## Skipped or crashed", map(_skipped, listed)),
@@ -110,7 +110,7 @@ def _marked(status: VerdictStatus) -> str:
     return f"{_view.SYMBOLS[status]} {_view.WORDS[status]}"
 
 
-def _findings(listed: Iterable[Entry]) -> str:
+def findings_table(listed: Iterable[Entry]) -> str:
     rows = []
     for entry in listed:
         got, verdict = _view.judged(entry), entry.verdict

@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+#: What stands in a template where somebody has to write; a document that holds it is not complete.
+BLANK = "[to complete]"
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A clause of the standard: its number and title, and how sure we are of them.

@@ -1,6 +1,14 @@
 """The subject of an audit: a model, its data, and what is known about both."""
 
-from trustcheck.subject._artefact import PickleScan, scan_pickle, sha256
+from trustcheck.subject._artefact import (
+    PickleScan,
+    files_of,
+    hash_of,
+    locate,
+    scan_names,
+    scan_pickle,
+    sha256,
+)
 from trustcheck.subject._context import Context
 from trustcheck.subject._foreign import Remote
 from trustcheck.subject._schema import Feature, Schema
@@ -13,6 +21,10 @@ __all__ = [
     "Remote",
     "Schema",
     "Subject",
+    "files_of",
+    "hash_of",
+    "locate",
+    "scan_names",
     "scan_pickle",
     "sha256",
 ]

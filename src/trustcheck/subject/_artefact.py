@@ -6,12 +6,15 @@ import bz2
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import math
 import pickle
 import re
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -132,30 +135,89 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def scan_pickle(path: str | Path) -> PickleScan:
+def locate(artefact: object) -> tuple[Path, str | None]:
+    """Return the path of a context's artefact, and the SHA-256 it is pinned to, if any.
+
+    Parameters
+    ----------
+    artefact : path or mapping
+        A file or folder, or ``{"path": ..., "sha256": ...}``.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or there is no such file.
+    """
+    place, pin = artefact, None
+    if isinstance(artefact, Mapping):
+        if not {"path"} <= set(artefact) <= {"path", "sha256"}:
+            raise InputError("context.artefact holds path and, optionally, sha256; nothing else")
+        place, pin = artefact["path"], artefact.get("sha256")
+    if not isinstance(place, (str, PathLike)):
+        raise InputError(
+            f"context.artefact must be a path, but it is a {type(place).__name__};"
+            " save the model and name the file"
+        )
+    if pin is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", str(pin)):
+        raise InputError("context.artefact: sha256 must be 64 hexadecimal digits")
+    path = Path(place)
+    if not path.exists():
+        raise InputError(f"context.artefact: there is no file {path.name!r} at that path")
+    return path, None if pin is None else str(pin).lower()
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file, or all files of a folder in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    return sorted(found for found in path.rglob("*") if found.is_file())
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of its files' names and hashes."""
+    if not path.is_dir():
+        return sha256(path)
+    listed = [[found.relative_to(path).as_posix(), sha256(found)] for found in files_of(path)]
+    spelt = json.dumps(listed, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(spelt.encode()).hexdigest()
+
+
+def scan_pickle(pickled: str | Path | bytes) -> PickleScan:
     """Walk a pickle or joblib file and list what it would import; nothing of it is executed.
 
     Every name resolves to an inert stand-in, so that the file's structure can be followed to its
     end while no foreign code is imported or called.
 
+    Parameters
+    ----------
+    pickled : path or bytes
+        The file, or its content.
+
     Raises
     ------
     InputError
-        If the file is no readable pickle: then nobody can say what it would do.
+        If it is no readable pickle: then nobody can say what it would do.
     """
-    walker = _Walker(io.BytesIO(_decompress(Path(path).read_bytes())))
+    named = "the pickle" if isinstance(pickled, bytes) else Path(pickled).name
+    raw = pickled if isinstance(pickled, bytes) else Path(pickled).read_bytes()
+    walker = _Walker(io.BytesIO(_decompress(raw)))
     try:
         walker.load()
     except Exception as fault:
         raise InputError(
-            f"{Path(path).name} cannot be followed as a pickle ({type(fault).__name__}), so what it"
+            f"{named} cannot be followed as a pickle ({type(fault).__name__}), so what it"
             " would run is unknown; save the model with skops instead"
         ) from fault
-    names = sorted(walker.seen)
+    return scan_names(walker.seen)
+
+
+def scan_names(names: Iterable[str]) -> PickleScan:
+    """Sort the classes and functions a file names by what they can do."""
+    listed = sorted(set(names))
     return PickleScan(
-        tuple(names),
-        tuple(name for name in names if _is_dangerous(name)),
-        tuple(name for name in names if name.split(".")[0] not in _KNOWN_PACKAGES),
+        tuple(listed),
+        tuple(name for name in listed if _is_dangerous(name)),
+        tuple(name for name in listed if name.split(".")[0] not in _KNOWN_PACKAGES),
     )
 
 

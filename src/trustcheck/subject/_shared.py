@@ -21,7 +21,7 @@ class Shared:
         with lock:
             if not found:
                 found.append(compute())
-            return cast(T, found[0])
+            return cast("T", found[0])
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave locks and entries behind when a worker process takes a copy."""

@@ -47,6 +47,13 @@ class Table:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, lock=threading.RLock())
 
+    def part(self, rows: np.ndarray) -> Table:
+        """Return some of the rows as a table of their own, with nothing answered yet."""
+        assert self.frame is not None
+        truth = None if self.truth is None else self.truth[rows]
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        return Table(self.name, frame, self.features, truth, len(rows))
+
     @property
     def keys(self) -> np.ndarray:
         """64-bit content key of each row, shape (n,)."""

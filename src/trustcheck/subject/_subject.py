@@ -27,6 +27,8 @@ T = TypeVar("T")
 #: Perturbed rows all probes of a default run may send, as a multiple of the given rows; with the
 #: shared pass over data and reference, a run stays below 40 rows per row.
 DEFAULT_BUDGET = 30
+#: Reference rows the model is asked about: all, unless they exceed both of these.
+REFERENCE_SHARE, REFERENCE_ROWS = 3, 6_000
 
 _WHY_MISSING = {
     "labels": "no labels were given (y)",
@@ -269,6 +271,7 @@ class Subject:
         self._counts: dict[Any, Any] = {}
         self._budget: int | None = None
         self._shared = Shared()
+        self._parts: dict[int, Table] = {}
 
     # What it is -----------------------------------------------------------------------------
 
@@ -358,6 +361,23 @@ class Subject:
         return Side(self, self._reference)
 
     @property
+    def reference_sample(self) -> Side:
+        """The reference rows the model is asked about: all, or a sample of a large reference.
+
+        Its ``predictions`` and ``scores`` cost at most three rows per given row (or 6,000 rows),
+        so that a training table a thousand times the size of the test costs no more.
+        """
+        whole, source = self.reference, self._reference
+        size = max(REFERENCE_SHARE * self.n, REFERENCE_ROWS)
+        if whole.n <= size:
+            return whole
+        if self.seed not in self._parts:
+            assert source is not None
+            chosen = whole.sample(size, stream(self.seed, "reference_sample"))
+            self._parts.setdefault(self.seed, source.part(chosen))
+        return Side(self, self._parts[self.seed])
+
+    @property
     def X(self) -> pd.DataFrame:  # noqa: N802
         """The columns the model reads."""
         return self.data.X
@@ -422,7 +442,8 @@ class Subject:
             Names what is computed and everything it depends on.
         compute : callable
             Given this subject and a random stream that depends on the seed and ``key`` only, so
-            that no probe's numbers depend on the others.
+            that no probe's numbers depend on the others. Its subject counts rows for whoever
+            asked first, so what is returned must not hold it.
         """
         full = (key, self.seed, self._budget)
         return self._shared.get(full, lambda: compute(self, stream(self.seed, key)))
