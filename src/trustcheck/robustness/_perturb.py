@@ -130,7 +130,7 @@ def _shift(
             own != spike, moved, np.where(uniform < redraw_share(epsilon), donors, own)
         )
     changed = moved != own
-    return _put(column, known[changed], own[changed], moved[changed])
+    return put(column, known[changed], own[changed], moved[changed])
 
 
 def _grid(column: pd.Series, feature: Feature, own: np.ndarray) -> float:
@@ -138,16 +138,17 @@ def _grid(column: pd.Series, feature: Feature, own: np.ndarray) -> float:
     if feature.kind == "datetime":
         day = 86_400 * _ticks_per_second(column)
         return day if own.size and not np.any(own % day) else 0.0
-    return 1.0 if feature.kind == "integer" or _is_whole(column) else 0.0
+    return 1.0 if feature.kind == "integer" or is_whole(column) else 0.0
 
 
-def _is_whole(column: pd.Series) -> bool:
+def is_whole(column: pd.Series) -> bool:
+    """Whether the dtype holds whole numbers only."""
     import pandas as pd
 
     return pd.api.types.is_integer_dtype(column.dtype)
 
 
-def _put(column: pd.Series, rows: np.ndarray, own: np.ndarray, moved: np.ndarray) -> pd.Series:
+def put(column: pd.Series, rows: np.ndarray, own: np.ndarray, moved: np.ndarray) -> pd.Series:
     """Return the column with new numbers in some rows; its dtype stays."""
     changed = column.copy()
     if not rows.size:
