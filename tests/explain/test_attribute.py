@@ -30,7 +30,8 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 import trustcheck as tc
-from trustcheck.explain._attribute import additivity_error, attributions
+from trustcheck.explain._attribute import additivity_error
+from trustcheck.explain._attribute import explain as explain_rows
 from trustcheck.explain._encoded import encode, unwrap
 from trustcheck.explain._swap import Swap
 from trustcheck.types import InputError, NotMeasurable
@@ -79,7 +80,8 @@ def subject_of(model, n=400, task="binary", donors=None, **facts):
 
 def explain(subject, r=20, seed=0, method="auto", budget=10**6):
     rows = subject.sample(r, np.random.default_rng(99))
-    found = attributions(subject, rows, np.random.default_rng(seed), method=method, budget=budget)
+    rng = np.random.default_rng(seed)
+    found = explain_rows(Swap.draw(subject, rows, rng), rng, method=method, budget=budget)
     # The same stream draws the same donors.
     return found, Swap.draw(subject, rows, np.random.default_rng(seed))
 
@@ -170,10 +172,8 @@ def test_sampling_converges_to_exact_enumeration():
     rows = subject.sample(6, np.random.default_rng(99))
     draws = np.array(
         [
-            attributions(
-                subject, rows, np.random.default_rng(seed), method="sampling", budget=10**5
-            ).values
-            for seed in range(60)
+            explain_rows(Swap.draw(subject, rows, rng), rng, method="sampling", budget=10**5).values
+            for rng in map(np.random.default_rng, range(60))
         ]
     )
     error = draws.std(axis=0) / np.sqrt(len(draws))

@@ -9,7 +9,6 @@ Strumbelj & Kononenko 2014, Lundberg et al. 2020).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from trustcheck.explain._swap import Attributions, Swap
 from trustcheck.stats import attribution
 from trustcheck.types import InputError, NotMeasurable
 
-if TYPE_CHECKING:
-    from trustcheck.subject import Subject
-
 METHODS = ("auto", "tree", "linear", "sampling", "occlusion")
 #: Antithetic pairs of walks, and donors of an occlusion, beyond which little is gained.
 _MOST_PAIRS, _MOST_DONORS = 25, 20
@@ -28,9 +24,8 @@ _MOST_PAIRS, _MOST_DONORS = 25, 20
 _BELIEVED = 1e-3
 
 
-def attributions(
-    subject: Subject,
-    rows: np.ndarray,
+def explain(
+    swap: Swap,
     rng: np.random.Generator,
     *,
     method: str = "auto",
@@ -45,10 +40,8 @@ def attributions(
 
     Parameters
     ----------
-    subject : Subject
-        With a model and features.
-    rows : int array
-        Positions of the rows, in the order of `Subject.sample`.
+    swap : Swap
+        The rows, in the order of `Subject.sample`, and the donors drawn for them.
     rng : numpy Generator
     method : {"auto", "tree", "linear", "sampling", "occlusion"}
         ``auto`` reads trees or a linear model where it can, else samples Shapley values if the
@@ -72,15 +65,15 @@ def attributions(
     """
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
-    swap = Swap.draw(subject, rows, rng)
     if method in ("auto", "tree", "linear"):
-        found = _read(swap, rng, method)
+        # A stream of its own: what is asked afterwards does not depend on what was read.
+        found = _read(swap, rng.spawn(1)[0], method)
         if isinstance(found, Attributions):
             return found
         why: tuple[str, ...] = (f"The model is explained by asking it: {found}.",)
     else:
         why = ()
-    pair, wanted = 2 * swap.d - 1, min(len(rows), asked_rows or len(rows))
+    pair, wanted = 2 * swap.d - 1, min(len(swap.rows), asked_rows or len(swap.rows))
     if method == "auto":
         method = "sampling" if budget >= pair * wanted else "occlusion"
     cost = pair if method == "sampling" else swap.d
@@ -150,17 +143,34 @@ def _sampling(swap: Swap, rng: np.random.Generator, pairs: int) -> Attributions:
     base = outputs[..., d].mean(axis=(1, 2))
     note = f"Sampling: {2 * pairs} orders of the features a row, {pairs} donor(s) each."
     return Attributions(
-        values, base, base + values.sum(axis=1), "sampling", swap.output, len(answer), (note,)
+        values,
+        base,
+        base + values.sum(axis=1),
+        "sampling",
+        swap.output,
+        len(answer),
+        (note,),
+        donor,
     )
 
 
 def _occlusion(swap: Swap, rng: np.random.Generator, donors: int) -> Attributions:
-    """Replace one feature at a time: fall of the output, mean over donors; not additive."""
-    r, d = len(swap.rows), swap.d
-    donors = max(1, min(donors, _MOST_DONORS, swap.most_donors))
-    donor = np.repeat(swap.pair(donors, rng).ravel(), d)
+    return occlude(swap, swap.pair(max(1, min(donors, _MOST_DONORS, swap.most_donors)), rng))
+
+
+def occlude(swap: Swap, donor: np.ndarray) -> Attributions:
+    """Replace one feature at a time: fall of the output, mean over donors; not additive.
+
+    Parameters
+    ----------
+    swap : Swap
+    donor : int array, shape (r, donors)
+        Donors of each row.
+    """
+    (r, donors), d = donor.shape, swap.d
     row = np.repeat(np.arange(r), donors * d)
-    answer = swap.ask(row, donor, np.tile(np.eye(d, dtype=bool), (r * donors, 1)))
+    swapped = np.tile(np.eye(d, dtype=bool), (r * donors, 1))
+    answer = swap.ask(row, np.repeat(donor.ravel(), d), swapped)
     values = swap.value[:, None] - answer.reshape(r, donors, d).mean(axis=1)
     note = f"Occlusion: one feature replaced at a time, {donors} donor(s) a row."
-    return Attributions(values, None, None, "occlusion", swap.output, len(answer), (note,))
+    return Attributions(values, None, None, "occlusion", swap.output, len(answer), (note,), donor)

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustcheck.explain._attribute import additivity_error, attributions
-from trustcheck.explain._swap import Attributions, Swap
-from trustcheck.probe import Want, probe
-from trustcheck.stats import attribution, intervals
+from trustcheck.explain._attribute import additivity_error
+from trustcheck.explain._explained import Explained, explained, shares, wants
+from trustcheck.explain._swap import Swap
+from trustcheck.probe import probe
+from trustcheck.stats import attribution
 from trustcheck.types import Better, Estimate, InputError, Measurement, Method, NotMeasurable
 
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
 
-#: Rows sent per given row, and the most ever sent.
-BUDGET, MOST_SENT = 8, 60_000
+#: Rows sent per given row beside the explanations, and the most ever sent.
+BUDGET, MOST_SENT = 2.0, 30_000
 _UNIT = "share of the possible head start over random orders"
-_HOW = {
-    "tree": "attributions read off its trees (interventional TreeSHAP)",
-    "linear": "its weights times the distance from the mean donor",
-    "sampling": "sampled Shapley values",
-    "occlusion": "occlusion, one feature at a time",
-}
-
-
-def _wants(subject: Subject) -> Iterable[Want]:
-    yield Want("predictions")
-    if "scores" in subject.offers():
-        yield Want("scores")
 
 
 @probe(
@@ -42,8 +30,8 @@ def _wants(subject: Subject) -> Iterable[Want]:
     keys=("transparency.clarity",),
     clauses=("9.3", "8.6"),
     needs=("features", "model"),
-    wants=_wants,
-    cost="at most 8 rows per given row, and at most 60,000",
+    wants=wants,
+    cost="at most 2 rows per given row (30,000), beside the explanations all probes share: 4",
     weights=True,
     clusters=True,
 )
@@ -53,7 +41,7 @@ def faithfulness(
     *,
     method: str = "auto",
     rows: int = 200,
-    donors: int = 4,
+    donors: int = 2,
     steps: int = 10,
 ) -> Measurement:
     """Replace features in explained order and in random order, and compare how the output falls.
@@ -102,19 +90,16 @@ def faithfulness(
         raise NotMeasurable("the model reads one feature, so there is nothing to rank")
     total = min(subject.allowance(BUDGET), MOST_SENT)
     per_row = donors * (3 * len(attribution.cuts(len(subject.features), steps)) + 1)
-    if total < 4 * per_row:
+    if total < 2 * per_row:
         raise NotMeasurable(
-            f"two rows take up to {4 * per_row} rows sent to the model, but the budget is {total};"
+            f"two rows take {2 * per_row} rows sent to the model, but the budget is {total};"
             " give more rows, or lower donors= or steps="
         )
-    positions = subject.sample(min(rows, total // per_row), rng)
-    found = attributions(
-        subject, positions, rng, method=method,
-        budget=total // 2, asked_rows=total // (2 * per_row),
-    )  # fmt: skip
-    swap = Swap.draw(subject, positions[: len(found.values)], rng)
-    areas = deletion(swap, found.values, rng, donors=donors, steps=steps)
-    return _measure(subject, swap, found, areas, donors=donors)
+    about = explained(subject, method=method, rows=rows).head(total // per_row)
+    # Donors of its own: an explanation must hold for others than those it was made with.
+    swap = Swap.draw(subject, about.swap.rows, rng)
+    areas = deletion(swap, about.values, rng, donors=donors, steps=steps)
+    return _measure(about, swap, areas, donors=donors)
 
 
 def deletion(
@@ -161,30 +146,25 @@ def deletion(
 
 
 def _measure(
-    subject: Subject,
+    about: Explained,
     swap: Swap,
-    found: Attributions,
     areas: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
     donors: int,
 ) -> Measurement:
-    n = len(swap.rows)
-    weights = np.ones(n) if subject.weights is None else subject.weights[swap.rows]
-    options: dict[str, Any] = {"weights": weights}
-    if subject.clusters is not None:
-        options["clusters"] = subject.clusters[swap.rows]
-    explained, random, best = areas
-    top, bottom = explained - random, best - random
-    if weights @ bottom <= 0:
+    n, subject, options = len(swap.rows), swap.subject, about.options
+    first, random, best = areas
+    top, bottom = first - random, best - random
+    if options["weights"] @ bottom <= 0:
         raise NotMeasurable("every order of the features changes the model's output alike")
-    gain = attribution.deletion_gain(explained, random, best, **options)
+    gain = attribution.deletion_gain(first, random, best, **options)
     if not np.isfinite(gain.low):
         raise NotMeasurable(
             "all rows explained count as one (their cluster, or their weights), which leaves no"
             " way to tell how sure the number is; give more rows"
         )
     metrics = {"deletion_gain": Estimate(*gain, n=n, unit=_UNIT, range=(None, 1.0))}
-    error = additivity_error(found, swap.value)
+    error = additivity_error(about.found, swap.value)
     if error is not None:
         metrics["additivity_error"] = Estimate(
             error, error, error,
@@ -198,47 +178,28 @@ def _measure(
     influence[swap.rows] = top - gain.value * bottom
     return Measurement(
         metrics,
-        rows=_shares(subject.features, found.values, options),
+        rows=shares(about),
         statistics={
-            "explained": explained.tolist(),
+            "explained": first.tolist(),
             "random": random.tolist(),
             "best": best.tolist(),
             **{name: option.tolist() for name, option in options.items()},
         },
         formula="attribution.deletion_gain",
-        notes=_notes(subject, swap, found, donors),
+        notes=_notes(about, swap, donors),
         picture="bars",
         influence=influence,
     )
 
 
-def _shares(
-    features: list[str], values: np.ndarray, options: dict[str, Any]
-) -> tuple[dict[str, Any], ...]:
-    """Return each feature's share of the mean absolute attribution, largest first."""
-    size = np.abs(values)
-    whole = size.sum(axis=1)
-    if options["weights"] @ whole == 0:
-        return ()
-    rows = []
-    for name, column in zip(features, size.T, strict=True):
-        got = intervals.ratio_of_means(column, whole, **options)
-        low, high = np.clip([got.low, got.high], 0.0, 1.0)
-        rows.append(
-            {"feature": name, "share": float(got.value), "low": float(low), "high": float(high)}
-        )
-    return tuple(sorted(rows, key=lambda row: (-row["share"], row["feature"])))
-
-
-def _notes(subject: Subject, swap: Swap, found: Attributions, donors: int) -> tuple[str, ...]:
+def _notes(about: Explained, swap: Swap, donors: int) -> tuple[str, ...]:
     source = "other given rows (there is no reference)" if swap.own else "rows of the reference"
-    given = f"{len(swap.rows)} of {subject.n} given rows explained;"
     notes = [
-        f"Explained is the {found.output}, by {_HOW[found.method]}, on the columns as given.",
-        *found.notes,
-        f"{given} replaced values come from {min(donors, swap.most_donors)} {source} each.",
+        about.note,
+        *about.found.notes,
+        f"Replaced values come from {min(donors, swap.most_donors)} {source} each.",
         "Each replaced value is real, but the mixed rows need not be.",
     ]
-    if not np.abs(found.values).any():
+    if not np.abs(about.values).any():
         notes.append("The explanation gives every feature 0.")
     return tuple(notes)

@@ -40,6 +40,8 @@ class Attributions:
         Copies sent to the model for it.
     notes : tuple of str
         How it was done, and what could not be.
+    donors : int array, shape (r, k), or None
+        Donors each row was compared with, where they differ from row to row.
     """
 
     values: np.ndarray
@@ -49,6 +51,7 @@ class Attributions:
     output: str
     rows_sent: int = 0
     notes: tuple[str, ...] = ()
+    donors: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,34 @@ class Swap:
         return "predicted class (1 while it is predicted, else 0)"
 
     def head(self, count: int) -> Swap:
-        """Return the same with the first ``count`` rows only."""
-        r = len(self.rows)
+        """Return the same with the first ``count`` rows at most."""
+        return self.only(np.arange(len(self.rows)) < count)
+
+    def only(self, kept: np.ndarray) -> Swap:
+        """Return the same with some of the rows."""
+        every = np.r_[kept, np.ones(len(self.donors), dtype=bool)]
         return replace(
             self,
-            rows=self.rows[:count],
-            code=self.code[:count],
-            value=self.value[:count],
-            _both=self._both.take(np.r_[:count, r : r + len(self.donors)]),
+            rows=self.rows[kept],
+            code=self.code[kept],
+            value=self.value[kept],
+            _both=self._both.take(np.flatnonzero(every)),
         )
+
+    def part(self, which: slice) -> Swap:
+        """Return the same with some of the donors only."""
+        r = len(self.rows)
+        kept = np.arange(len(self.donors))[which]
+        return replace(
+            self,
+            donors=self.donors[kept],
+            _both=self._both.take(np.r_[:r, r + kept]),
+        )
+
+    def moved(self, frame: pd.DataFrame, value: np.ndarray) -> Swap:
+        """Return the same donors for copies of the rows, on which the output is ``value``."""
+        donors = self._both.iloc[len(self.rows) :]
+        return replace(self, value=value, _both=_stack(frame, donors))
 
     def pair(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return ``count`` different donors for each row, shape (r, count); never the row itself.
