@@ -236,6 +236,7 @@ def _run_facts(
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "model_seconds": round(shared.model_seconds, 3),
+        "library_seconds": round(shared.library_seconds, 3),
         "rows_sent": dict(sorted(total.items())),
         "calls": dict(sorted(shared.calls_made().items())),
         "n_jobs": n_jobs,

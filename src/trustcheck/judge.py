@@ -250,10 +250,14 @@ def coverage(findings: Findings) -> dict[str, str]:
     """Return for each TR 24028 attribute: measured, attested (declared evidence), not covered."""
     said: dict[str, str] = {}
     for finding in findings.values():
-        if finding.status is Status.MEASURED:
-            declared = finding.assurance is Assurance.DECLARED
-            for key in finding.keys:
-                said[key] = said.get(key, "attested") if declared else "measured"
+        if finding.status is not Status.MEASURED:
+            continue
+        if finding.assurance is Assurance.DECLARED:
+            # Only a complete document attests, and only what it speaks to.
+            for key in ", ".join(str(row.get("attests") or "") for row in finding.rows).split(", "):
+                said.setdefault(key, "attested")
+        else:
+            said |= dict.fromkeys(finding.keys, "measured")
     return {
         attribute.key: said.get(attribute.key, "not covered")
         for dimension in standard.load().dimensions

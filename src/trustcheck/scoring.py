@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from trustcheck.types import (
+    Assurance,
     Dimension,
     Estimate,
     Findings,
@@ -127,12 +128,19 @@ def score(
         reason = "no requirement was asked of it" if not verdicts else "not applicable, as stated"
         status = _UNMEASURED if not verdicts else _EXEMPT
         return Score(dimension, None, 0.0, 100.0, status, 0.0, None, reason)
-    weights = np.array([v.requirement.weight for v in counted])
-    measured = np.array([v.estimate is not None for v in counted])
+    # What people declare can fail a dimension, but raises no measured score.
+    weighed = [v for v in counted if not _declared(v, findings)]
+    if not weighed:
+        status, _ = _dimension_verdict(counted, weighed, 0.0)
+        reason = "nothing of it was measured: there is declared evidence only"
+        high = _cap(counted, (_FAIL,))
+        return Score(dimension, None, 0.0, high, status, 0.0, Assurance.DECLARED, reason)
+    weights = np.array([v.requirement.weight for v in weighed])
+    measured = np.array([v.estimate is not None for v in weighed])
     share = float(weights[measured].sum() / weights.sum())
-    draws = np.zeros((len(counted), REPLICATES))
-    points = np.zeros(len(counted))
-    for i, verdict in enumerate(counted):
+    draws = np.zeros((len(weighed), REPLICATES))
+    points = np.zeros(len(weighed))
+    for i, verdict in enumerate(weighed):
         if verdict.estimate is not None:
             points[i], draws[i] = _drawn(verdict, draws_of[verdict.key])
     low_series, high_series = draws.copy(), draws.copy()
@@ -145,7 +153,7 @@ def score(
     everywhere = _cap(counted, (_FAIL,))
     low = min(low, everywhere, _cap(counted, (_FAIL, _UNMEASURED)), _cap_open(counted))
     high = min(high, everywhere)
-    status, reason = _dimension_verdict(counted, share)
+    status, reason = _dimension_verdict(counted, weighed, share)
     if point is None:
         low = 0.0
     else:
@@ -154,6 +162,11 @@ def score(
     weakest = [findings[v.key].assurance for v in counted if v.estimate is not None]
     assurance = min(weakest, key=lambda a: a.rank) if weakest else None
     return Score(dimension, point, low, high, status, share, assurance, reason)
+
+
+def _declared(verdict: Verdict, findings: Findings) -> bool:
+    found = verdict.estimate is not None
+    return found and findings[verdict.key].assurance is Assurance.DECLARED
 
 
 def _drawn(verdict: Verdict, z: np.ndarray) -> tuple[float, np.ndarray]:
@@ -188,15 +201,17 @@ def _cap_open(verdicts: Iterable[Verdict]) -> float:
     return CAPS[Severity.MAJOR] if heavy else 100.0
 
 
-def _dimension_verdict(verdicts: Sequence[Verdict], share: float) -> tuple[VerdictStatus, str]:
+def _dimension_verdict(
+    verdicts: Sequence[Verdict], weighed: Sequence[Verdict], share: float
+) -> tuple[VerdictStatus, str]:
     heavy = [v for v in verdicts if v.requirement.severity in CAPS]
     failed = [v.key for v in heavy if v.status is _FAIL]
     if failed:
         return _FAIL, f"failed: {', '.join(failed)}"
     if share < 0.5:
-        measured = sum(v.estimate is not None for v in verdicts)
-        return _OPEN, f"not assessed: {measured} of {len(verdicts)} requirements measured"
-    if not heavy:
+        measured = sum(v.estimate is not None for v in weighed)
+        return _OPEN, f"not assessed: {measured} of {len(weighed)} requirements measured"
+    if not any(v.requirement.severity in CAPS for v in weighed):
         return _OPEN, "only minor requirements were asked of it"
     still_open = [v.key for v in heavy if v.status is not _PASS]
     if still_open:

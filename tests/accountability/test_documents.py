@@ -100,6 +100,18 @@ def test_documents_attest_and_never_count_as_measured(full):
     assert rows[-1]["attests"] == "security.access_control"
 
 
+def test_only_complete_documents_attest_and_only_what_they_speak_to(full):
+    subject = tc.Subject.from_predictions([0, 1] * 50, [0, 1] * 50)
+    subject.context = tc.Context(documents=full[-1:])
+    report = tc.evaluate(
+        subject,
+        probes=["accountability.documents"],
+        profile={"accountability.documents": {"at_least": 1.0}},
+    )
+    attested = [key for key, said in report.coverage.items() if said == "attested"]
+    assert attested == ["security.access_control"]
+
+
 def test_kinds_can_be_chosen(full):
     assert ask(full[:1], kinds=KINDS[0]).value == 1.0
     assert ask(full[:1], kinds=KINDS[:2]).value == 0.5

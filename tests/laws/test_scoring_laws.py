@@ -212,6 +212,25 @@ def test_nothing_measured_is_never_a_pass_and_less_than_half_has_no_score():
     assert empty["verdict"] is not VerdictStatus.PASS
 
 
+@settings(max_examples=100, deadline=None)
+@given(worlds(), requirements("fairness.declared"), unit)
+def test_declared_evidence_never_raises_a_score_nor_passes_a_dimension_alone(world, extra, value):
+    found, wanted = world
+    before, _ = score_of(found, wanted)
+    word = replace(
+        finding("fairness.declared", Estimate(value, value, value, 8, range=(0.0, 1.0))),
+        assurance=Assurance.DECLARED,
+    )
+    after, _ = score_of((*found, word), (*wanted, extra))
+    assert after.low <= before.low
+    assert after.high <= before.high
+    if before.score is not None:
+        assert after.score <= before.score
+    alone, judged = score_of((word,), (extra,))
+    assert alone.score is None
+    assert judged["verdict"] is not VerdictStatus.PASS
+
+
 def test_correlated_findings_share_ranks():
     wide = Estimate(0.1, 0.0, 0.2, 100, range=(0, 1))
     found = (finding(PROBES[0], wide), finding(PROBES[1], wide))

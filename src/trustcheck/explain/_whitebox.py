@@ -52,7 +52,8 @@ def tree(swap: Swap, rng: np.random.Generator, *, patient: bool) -> Attributions
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"shap(\.|$)")
         try:
-            return _tree_shap(shap, swap, last, rows, donors, owner, patient=patient)
+            with swap.subject.fitting():
+                return _tree_shap(shap, swap, last, rows, donors, owner, patient=patient)
         except NotMeasurable:
             raise
         except Exception as fault:  # shap raises what it likes on models it does not know

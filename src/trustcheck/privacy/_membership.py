@@ -9,7 +9,7 @@ import numpy as np
 
 from trustcheck.probe import Want, probe
 from trustcheck.stats import intervals, ranks
-from trustcheck.subject._encode import content_keys, encode, one_thread
+from trustcheck.subject._encode import content_keys, encode
 from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _apart(
     judge = HistGradientBoostingClassifier(
         max_iter=50, early_stopping=False, random_state=int(rng.integers(2**31))
     )
-    with one_thread():
+    with subject.fitting():
         judge.fit(np.vstack([known, new]), np.repeat([1, 0], [len(known), len(new)]))
         scores = [judge.predict_proba(rows)[:, 1] for rows in (tried, held)]
     return ranks.auc_interval(*scores)

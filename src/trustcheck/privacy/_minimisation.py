@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trustcheck.subject import Subject
 
 #: Rows sent by default, per given row and in all; fewest rows that say anything; cells a call.
-BUDGET, MOST_SENT, FEWEST, CELLS = 3.0, 40_000, 30, 10_000_000
+BUDGET, MOST_SENT, FEWEST, CELLS = 2.0, 40_000, 30, 10_000_000
 
 
 def _wants(subject: Subject, **_settings: object) -> Iterable[Want]:
@@ -34,7 +34,7 @@ def _wants(subject: Subject, **_settings: object) -> Iterable[Want]:
     clauses=("8.3", "9.6"),
     needs=("features", "labels", "model", "predictions"),
     wants=_wants,
-    cost="at most 3 rows per given row, and 40,000",
+    cost="at most 2 rows per given row, and 40,000",
     weights=True,
     clusters=True,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trustcheck import standard
+from trustcheck.report import _view
 from trustcheck.report._json import STATEMENT
 from trustcheck.report._text import clean, count, number, short
 from trustcheck.types import Report
@@ -158,6 +159,7 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
         ("started", "Started"),
         ("seconds", "Seconds"),
         ("model_seconds", "Seconds in the model"),
+        ("library_seconds", "Seconds in shap and in estimators fitted here"),
     ):
         value = run.get(key)
         if isinstance(value, (str, int, float)):
@@ -166,6 +168,8 @@ def run_facts(report: Report) -> list[tuple[str, str]]:
         table = run.get(key)
         if isinstance(table, Mapping) and table:
             said.append((name, _counts(table)))
+    if said and (ratio := _view.rows_per_row(report)) is not None:
+        said.append(("Rows sent per given row", ratio))
     return said
 
 

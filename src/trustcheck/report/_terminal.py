@@ -87,6 +87,8 @@ def _print(console: Console, report: Report) -> None:
         console.print(_findings(listed, console.width - 50))
     console.print()
     console.print(_view.OWN_SCHEME)
+    if said := _view.cost(report):
+        console.print(said, style="dim")
 
 
 def _reasons(console: Console, lines: list[tuple[str, str, str]]) -> None:

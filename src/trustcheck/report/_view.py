@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from trustcheck import standard
@@ -336,3 +336,24 @@ def finding_line(finding: Finding) -> str:
 def subject_name(report: Report, width: int = 80) -> str:
     """Return the subject's name, or a stand-in where it has none."""
     return short(clean(report.subject.get("name") or "") or "unnamed model", width)
+
+
+def rows_per_row(report: Report) -> str | None:
+    """Return how many rows the model was sent for each given row, data and reference included."""
+    sent, n = report.run.get("rows_sent"), report.subject.get("rows")
+    if not isinstance(sent, Mapping) or not n:
+        return None
+    return number(round(sum(sent.values()) / n, 1))
+
+
+def cost(report: Report) -> str:
+    """Return what the run cost in one line; empty where it was not recorded."""
+    run, ratio = report.run, rows_per_row(report)
+    times = [run.get(key) for key in ("seconds", "model_seconds", "library_seconds")]
+    if ratio is None or not all(isinstance(time, (int, float)) for time in times):
+        return ""
+    total, model, library = (f"{time:.1f} s" for time in times)
+    return (
+        f"Took {total}: {model} in the model ({ratio} rows sent per given row),"
+        f" {library} in shap and in estimators fitted here."
+    )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trustcheck.subject import Subject
 
 #: Rows sent by default, per given row and in all; rows searched for each row with a fault.
-BUDGET, MOST_SENT, SEARCHED = 2.5, 50_000, 20
+BUDGET, MOST_SENT, SEARCHED = 2.0, 40_000, 20
 
 
 @probe(
@@ -35,7 +35,7 @@ BUDGET, MOST_SENT, SEARCHED = 2.5, 50_000, 20
     clauses=("8.10", "9.7", "9.10.3"),
     needs=("features", "model"),
     wants=("predictions",),
-    cost="at most 2.5 rows per given row, and 50,000",
+    cost="at most 2 rows per given row, and 40,000",
     weights=True,
     clusters=True,
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trustcheck.subject import Feature, Subject
 
 #: Rows sent by default, per given row and in all; counterexamples kept for each rule.
-BUDGET, MOST_SENT, EXAMPLES = 2.0, 20_000, 5
+BUDGET, MOST_SENT, EXAMPLES = 1.0, 20_000, 5
 
 
 def _wants(subject: Subject) -> Iterable[Want]:
@@ -39,7 +39,7 @@ def _wants(subject: Subject) -> Iterable[Want]:
     clauses=("7.2", "9.9"),
     needs=("features", "model", "rules"),
     wants=_wants,
-    cost="at most 2 rows per given row, and 20,000, shared by the rules",
+    cost="at most 1 row per given row, and 20,000, shared by the rules",
 )
 def behaviour(
     subject: Subject,

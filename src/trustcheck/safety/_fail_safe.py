@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trustcheck.subject import Subject
 
 #: Rows sent by default, per given row and in all; rows asked again one by one if a call raised.
-BUDGET, MOST_SENT, MOST_SINGLE = 2.0, 20_000, 20
+BUDGET, MOST_SENT, MOST_SINGLE = 1.0, 20_000, 20
 #: How far outside the range seen numbers are put, in interquartile ranges.
 NEAREST, FARTHEST = 5.0, 50.0
 
@@ -36,7 +36,7 @@ NEAREST, FARTHEST = 5.0, 50.0
     needs=("features", "model", "scores"),
     tasks=("binary", "multiclass"),
     wants=("scores",),
-    cost="at most 2 rows per given row, and 20,000",
+    cost="at most 1 row per given row, and 20,000",
     clusters=True,
 )
 def fail_safe(

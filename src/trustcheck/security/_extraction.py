@@ -10,7 +10,7 @@ import numpy as np
 from trustcheck.probe import Want, probe
 from trustcheck.security._surrogate import Bench, Copy, attack
 from trustcheck.stats import intervals, skill
-from trustcheck.subject._encode import content_keys, encode, one_thread
+from trustcheck.subject._encode import content_keys, encode
 from trustcheck.types import (
     Assurance,
     Better,
@@ -109,7 +109,7 @@ def extraction(
     notes: list[str] = []
     bench, measured = _bench(subject, rng, output, queries, notes)
     most, n = len(bench.queries), len(measured)
-    with one_thread():
+    with subject.fitting():
         curve = [attack(bench, size) for size in [*(size for size in GRID if size < most), most]]
     last, gain = curve[-1], curve[-1].gain
     if gain is None:

@@ -73,8 +73,11 @@ class Asker:
                 table.answers.update(learnt)
             return table.answers[what]
 
-    def ask(self, X: pd.DataFrame, what: str, purpose: str) -> Answers:
-        """Ask the fewest questions that answer ``what``; return all that was learnt."""
+    def ask(self, X: pd.DataFrame, what: str, purpose: str, *, alone: bool = False) -> Answers:
+        """Ask the fewest questions that answer ``what``; return all that was learnt.
+
+        With ``alone``, nothing is asked for the sake of labels that only the scores' ties hide.
+        """
         model = self.model
         if model is None:
             raise NotMeasurable(NO_MODEL)
@@ -89,6 +92,8 @@ class Asker:
             raw = model.ask("predict_proba", X, self.meter, purpose)
             scores = self.pad(check_scores(raw, self.coding.known))
             learnt: Answers = {"scores": scores}
+            if alone:
+                return learnt
             if not model.has_labels:
                 learnt["predictions"] = np.argmax(scores, axis=1)
             elif model.labels_follow_scores:

@@ -43,6 +43,7 @@ class Meter:
         self.rows: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.seconds = 0.0
+        self.library_seconds = 0.0
         self._parent = parent
 
     def add(self, purpose: str, rows: int, seconds: float) -> None:
@@ -52,6 +53,12 @@ class Meter:
         self.seconds += seconds
         if self._parent is not None:
             self._parent.add(purpose, rows, seconds)
+
+    def add_library(self, seconds: float) -> None:
+        """Record time spent in a library that fits or explains for a probe."""
+        self.library_seconds += seconds
+        if self._parent is not None:
+            self._parent.add_library(seconds)
 
 
 class Model:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from trustcheck.runner import stream
 from trustcheck.stats import counts as count_tables
-from trustcheck.subject import _card, _groups, _intake, _labels, _table
+from trustcheck.subject import _card, _encode, _groups, _intake, _labels, _table
 from trustcheck.subject._asking import NO_MODEL, Asker
 from trustcheck.subject._context import Context
 from trustcheck.subject._model import Model, check_scores
@@ -479,6 +481,21 @@ class Subject:
         """Seconds spent inside the model so far."""
         return self._asker.meter.seconds
 
+    @property
+    def library_seconds(self) -> float:
+        """Seconds spent so far in shap and in estimators fitted by probes."""
+        return self._asker.meter.library_seconds
+
+    @contextmanager
+    def fitting(self) -> Iterator[None]:
+        """Fit an estimator or run shap: on one thread, and timed for the report."""
+        started = time.perf_counter()
+        try:
+            with _encode.one_thread():
+                yield
+        finally:
+            self._asker.meter.add_library(time.perf_counter() - started)
+
     def answer(self, what: str, table: Table) -> np.ndarray | None:
         """Return cached "predictions" or "scores" of a table, asking the model at most once."""
         return self._asker.answer(what, table)
@@ -491,7 +508,7 @@ class Subject:
 
     def predict_proba(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
         """Ask for probabilities of other rows, shape (len(X), classes)."""
-        answer = self._asker.ask(X, "scores", purpose)["scores"]
+        answer = self._asker.ask(X, "scores", purpose, alone=True)["scores"]
         if answer is None:
             raise NotMeasurable(self.why_missing("scores"))
         return answer

@@ -1,0 +1,1 @@
+"""What attacks, recourse and proofs share: the valid values, a batched search, a checker."""

@@ -1,0 +1,238 @@
+"""The valid values around some rows: what may change, how far, on which scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trustcheck.subject._schema import as_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from trustcheck.subject import Feature, Schema
+
+NORMS = ("l2", "linf")
+
+
+@dataclass(frozen=True)
+class Space:
+    """Rows as codes, the codes they may take, and distances from each row.
+
+    Points are matrices of shape (q, d) over the features that may change, together with the rows
+    they belong to, shape (q,). A number stands for itself, a category for its place among the
+    levels seen; nan is a missing value, and stays one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows, m of them.
+    features : tuple of Feature
+        Those that may change, d of them.
+    norm : {"l2", "linf"}
+        How the sizes of several changes add up.
+    category : float
+        Size of a change of category; a number's is measured in its robust scale.
+    own, low, high : ndarray, shape (m, d)
+        The rows themselves and their ranges: those of the schema, widened to the row's own value.
+    free : bool ndarray, shape (m, d)
+        Cells that may change: all but the missing ones.
+    categorical, whole : bool ndarray, shape (d,)
+        Which features hold categories, and which whole numbers.
+    scale : ndarray, shape (d,)
+        Robust scales of numbers.
+    """
+
+    frame: pd.DataFrame
+    features: tuple[Feature, ...]
+    norm: str
+    category: float
+    own: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    free: np.ndarray
+    categorical: np.ndarray
+    whole: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, schema: Schema, *, norm: str, category: float) -> Space:
+        """Return the space around the rows of a frame.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from trustcheck.subject._schema import Schema
+        >>> frame = pd.DataFrame({"age": [20, 30, 40, 50], "job": ["a", "b", "b", "b"]})
+        >>> space = Space.of(frame, Schema.infer(frame), norm="l2", category=1.0)
+        >>> points = space.snap(np.array([0]), np.array([[32.6, 0.0]]))
+        >>> space.decode(np.array([0]), points).to_dict("records")
+        [{'age': 32, 'job': 'b'}]
+        """
+        features = tuple(
+            _held(schema[str(name)], frame[name])
+            for name in frame
+            if _may_change(schema[str(name)])
+        )
+        own = _encode(frame, features)
+        lows = np.array([-np.inf if f.low is None else f.low for f in features])
+        highs = np.array([np.inf if f.high is None else f.high for f in features])
+        return cls(
+            frame,
+            features,
+            norm,
+            category,
+            own,
+            np.fmin(lows, own),
+            np.fmax(highs, own),
+            np.isfinite(own),
+            np.array([not f.is_numeric for f in features], dtype=bool),
+            np.array([_is_whole(f, frame[f.name]) for f in features], dtype=bool),
+            np.array([f.scale for f in features]),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that may change."""
+        return tuple(feature.name for feature in self.features)
+
+    def encode(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return other rows as codes; levels that were not seen as missing."""
+        codes = _encode(frame, self.features)
+        return np.where(self.categorical & (codes < 0), np.nan, codes)
+
+    def decode(self, rows: np.ndarray, points: np.ndarray) -> pd.DataFrame:
+        """Return points as rows of the user's own frame; only changed cells are written."""
+        frame: pd.DataFrame = self.frame.iloc[rows].reset_index(drop=True)
+        changed = self.changed(rows, points)
+        for j in np.flatnonzero(changed.any(axis=0)):
+            at, feature = np.flatnonzero(changed[:, j]), self.features[j]
+            frame[feature.name] = _write(frame[feature.name], feature, at, points[at, j])
+        return frame
+
+    def changed(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Whether each cell differs from the row's own, shape (q, d)."""
+        differs: np.ndarray = self.free[rows] & (points != self.own[rows])
+        return differs
+
+    def units(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Signed size of each change, shape (q, d)."""
+        changed = self.changed(rows, points)
+        size = np.where(self.categorical, self.category, (points - self.own[rows]) / self.scale)
+        return np.where(changed, size, 0.0)
+
+    def distance(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Size of all changes together, shape (q,)."""
+        return self.size(self.units(rows, points))
+
+    def size(self, units: np.ndarray) -> np.ndarray:
+        """Size of changes given one by one, over the last axis."""
+        if self.norm == "linf":
+            return np.asarray(np.abs(units).max(axis=-1, initial=0.0))
+        return np.asarray(np.sqrt((units**2).sum(axis=-1)))
+
+    def snap(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Return the nearest valid points, not farther from the row: whole steps, inside ranges."""
+        own = self.own[rows]
+        points = np.clip(points, self.low[rows], self.high[rows])
+        steps = points - own
+        # A step that rounding left a hair short of whole is whole.
+        whole = own + np.trunc(steps + np.copysign(1e-9, steps))
+        points = np.where(self.whole, whole, points)
+        points = np.where(self.free[rows], points, own)
+        return self._as_stored(points, own)
+
+    def pull(self, rows: np.ndarray, points: np.ndarray, radius: np.ndarray) -> np.ndarray:
+        """Return valid points within a radius of their rows, shape (q,) of radii.
+
+        Numbers are scaled down (L2) or cut off (L-infinity); categories go back to the row's own
+        where their changes alone are too large.
+        """
+        own, units = self.own[rows], self.units(rows, points)
+        radius = radius[:, None]
+        moved = self.categorical & (units != 0)
+        fixed = self.size(np.where(moved, units, 0.0))[:, None]
+        points = np.where(moved & (fixed > radius), own, points)
+        if self.norm == "linf":
+            most = np.minimum(radius, 1e300) * self.scale
+            pulled = np.clip(points, own - most, own + most)
+        else:
+            room = np.sqrt(np.maximum(radius**2 - np.where(fixed > radius, 0.0, fixed) ** 2, 0.0))
+            length = self.size(np.where(self.categorical, 0.0, units))[:, None]
+            part = np.divide(room, length, out=np.ones_like(length), where=length > room)
+            pulled = own + (points - own) * part
+        return self.snap(rows, np.where(self.categorical, points, pulled))
+
+    def _as_stored(self, points: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Round, towards the row, to the precision in which the frame keeps its numbers."""
+        for j, feature in enumerate(self.features):
+            kind = _numpy_dtype(self.frame[feature.name])
+            if not self.categorical[j] and kind.kind == "f" and kind.itemsize < 8:
+                wanted, here = points[:, j], own[:, j]
+                stored = wanted.astype(kind)
+                beyond = np.abs(stored - here) > np.abs(wanted - here)
+                stored[beyond] = np.nextafter(stored[beyond], here[beyond].astype(kind))
+                points[:, j] = stored
+        return points
+
+
+def _may_change(feature: Feature) -> bool:
+    more = feature.low is None or feature.low != feature.high
+    if not feature.is_numeric:
+        more = len(feature.levels) > 1
+    return more and not feature.immutable and feature.kind not in ("text", "datetime")
+
+
+def _held(feature: Feature, column: pd.Series) -> Feature:
+    """Leave out levels that the column's dtype cannot hold."""
+    from dataclasses import replace
+
+    import pandas as pd
+
+    if feature.is_numeric or not isinstance(column.dtype, pd.CategoricalDtype):
+        return feature
+    held = set(column.cat.categories)
+    return replace(feature, levels=tuple(level for level in feature.levels if level in held))
+
+
+def _encode(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
+    """Codes of the features; a level that was not seen is -1."""
+    import pandas as pd
+
+    codes = np.full((len(frame), len(features)), np.nan)
+    for j, feature in enumerate(features):
+        column = frame[feature.name]
+        if feature.is_numeric:
+            codes[:, j] = as_numbers(column)
+        else:
+            levels = pd.Index(np.array([*feature.levels, None], dtype=object)[:-1])
+            places = levels.get_indexer(column.astype(object).to_numpy())
+            codes[:, j] = np.where(column.isna().to_numpy(), np.nan, places)
+    return codes
+
+
+def _write(column: pd.Series, feature: Feature, at: np.ndarray, codes: np.ndarray) -> pd.Series:
+    import pandas as pd
+
+    written = column.copy()
+    dtype: Any = column.dtype
+    if feature.is_numeric:
+        written.iloc[at] = codes.astype(_numpy_dtype(column))
+    else:
+        levels = [feature.levels[int(code)] for code in codes]
+        written.iloc[at] = pd.array(levels, dtype=dtype)
+    return written
+
+
+def _numpy_dtype(column: pd.Series) -> np.dtype[Any]:
+    """The dtype of the numbers themselves; nullable columns wrap it."""
+    dtype: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def _is_whole(feature: Feature, column: pd.Series) -> bool:
+    return feature.kind == "integer" or _numpy_dtype(column).kind in "iu"

@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trustcheck.search._check import violations
+from trustcheck.search._space import Space
+from trustcheck.subject import Schema
+
+
+def mixed(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "income": rng.lognormal(10, 0.5, n),
+            "age": rng.integers(18, 80, n),
+            "half": rng.normal(size=n).astype("float32"),
+            "count": pd.array(rng.integers(0, 5, n), dtype="Int64"),
+            "job": rng.choice(["clerk", "nurse", "smith"], n),
+            "town": pd.Categorical(rng.choice(["x", "y"], n), categories=["x", "y", "z"]),
+            "member": rng.random(n) < 0.3,
+            "born": pd.Timestamp("1990-01-01") + pd.to_timedelta(rng.integers(0, 9999, n), "D"),
+            "id": [f"person {i}" for i in range(n)],
+            "sex": rng.choice(["f", "m"], n),
+        }
+    )
+    frame.loc[rng.random(n) < 0.2, ["income", "job"]] = None
+    frame.loc[rng.random(n) < 0.2, "count"] = pd.NA
+    return frame, Schema.infer(frame).edit(sex={"immutable": True})
+
+
+def space_of(frame, schema, norm="l2", category=1.0):
+    return Space.of(frame, schema, norm=norm, category=category)
+
+
+def test_text_dates_and_immutable_features_are_no_part_of_the_space():
+    frame, schema = mixed()
+    names = space_of(frame, schema).names
+    assert names == ("income", "age", "half", "count", "job", "town", "member")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    norm=st.sampled_from(["l2", "linf"]),
+    radius=st.floats(0.01, 4),
+    category=st.floats(0.2, 2),
+)
+def test_whatever_is_pulled_in_is_valid_and_within_the_radius(seed, norm, radius, category):
+    frame, schema = mixed(40)
+    rng = np.random.default_rng(seed)
+    space = space_of(frame[:20], schema, norm, category)
+    rows = rng.integers(20, size=50)
+    points = space.own[rows] + rng.standard_cauchy((50, len(space.names))) * space.scale
+    levels = [max(len(f.levels), 1) for f in space.features]
+    points = np.where(space.categorical, rng.integers(levels, size=points.shape), points)
+    pulled = space.pull(rows, points, np.full(50, radius))
+    assert (space.distance(rows, pulled) <= radius * (1 + 1e-6)).all()
+    changed = space.decode(rows, pulled)
+    original = frame.iloc[rows].reset_index(drop=True)
+    assert not any(violations(changed, original, schema))
+    back = space.encode(changed)
+    same = (back == pulled) | np.isnan(pulled)
+    assert same.all()
+
+
+def test_distances_count_scales_and_categories():
+    frame, schema = mixed()
+    frame = frame.dropna().reset_index(drop=True)
+    for norm, expected in (("l2", np.sqrt(2**2 + 0.7**2)), ("linf", 2.0)):
+        space = space_of(frame, schema, norm, 0.7)
+        point = space.own[[0]].copy()
+        point[0, 0] += 2 * schema["income"].scale
+        point[0, 4] = (point[0, 4] + 1) % 3
+        assert space.distance(np.array([0]), point) == pytest.approx(expected)
+
+
+def test_a_level_that_was_never_seen_may_be_left_but_not_taken_up():
+    frame = pd.DataFrame({"job": ["a", "b"] * 20})
+    schema = Schema.infer(frame)
+    space = space_of(pd.DataFrame({"job": ["new", "a"]}), schema)
+    assert space.decode(np.array([0, 0]), np.array([[-1.0], [1.0]]))["job"].tolist() == ["new", "b"]
+    assert np.isnan(space.encode(pd.DataFrame({"job": ["new"]}))).all()
+
+
+def test_an_unchanged_point_is_the_row_itself():
+    frame, schema = mixed()
+    space = space_of(frame, schema)
+    rows = np.arange(len(frame))
+    pd.testing.assert_frame_equal(space.decode(rows, space.own), frame)
