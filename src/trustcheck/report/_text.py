@@ -65,7 +65,7 @@ def number(value: Scalar) -> str:
 
     Examples
     --------
-    >>> number(0.17652), number(16281), number(0.0), number(2.5e-7)
+    >>> number(0.17652), number(16281), number(-3e-17), number(2.5e-7)
     ('0.177', '16,281', '0', '2.5e-07')
     """
     if value is None:
@@ -76,7 +76,9 @@ def number(value: Scalar) -> str:
         return f"{value:,}"
     if not math.isfinite(value):
         return "–"
-    if abs(value) >= 1e9 or 0 < abs(value) < 1e-4:
+    if abs(value) < 1e-12:  # what is left of a sum of floats that cancel
+        return "0"
+    if abs(value) >= 1e9 or abs(value) < 1e-4:
         return f"{value:.3g}"
     if abs(value) >= 999.5:
         return f"{value:,.0f}"

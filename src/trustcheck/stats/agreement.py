@@ -79,6 +79,7 @@ def repeatability(
     """
     first, second = np.asarray(one, dtype=float), np.asarray(two, dtype=float)
     middle = (first + second) / 2
+    weights = None if weights is None else np.asarray(weights, dtype=float)
     between = ((middle - np.average(middle, axis=0, weights=weights)) ** 2).sum(axis=1)
     return ((first - second) ** 2).sum(axis=1) / 4, between * len(first) / (len(first) - 1)
 
@@ -109,6 +110,7 @@ def concordance(
     0.952
     """
     first, second = np.asarray(one, dtype=float), np.asarray(two, dtype=float)
+    weights = None if weights is None else np.asarray(weights, dtype=float)
     middle = np.average((first + second) / 2, axis=0, weights=weights)
     apart = (first - middle) ** 2 + (second - middle) ** 2
     return ((first - second) ** 2).sum(axis=1), apart.sum(axis=1)
