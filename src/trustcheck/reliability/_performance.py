@@ -85,7 +85,7 @@ def _classification(subject: Subject) -> Measurement:
             *got,
             n=subject.n,
             unit="0 = ignores the inputs, 1 = always right",
-            range=(-1 / (k - 1), 1.0),
+            range=(-1 / (int(present.sum()) - 1), 1.0),
         ),
         "accuracy": Estimate(*accuracy, n=subject.n, unit="share of rows", range=(0.0, 1.0)),
     }
@@ -152,8 +152,9 @@ def _influence(
     recall = np.divide(hits, sizes, out=np.zeros_like(hits), where=present)
     truth, k = subject.truth, int(present.sum())
     share = np.bincount(truth, subject.weights, len(sizes))
-    share = share / share.sum()
-    return (right - recall[truth]) / share[truth] / (k - 1)
+    share = (share / share.sum())[truth]
+    # A class whose rows weigh nothing has no part in the skill.
+    return np.divide(right - recall[truth], share * (k - 1), out=np.zeros(subject.n), where=share > 0)
 
 
 def _regression(subject: Subject) -> Measurement:
@@ -168,6 +169,8 @@ def _regression(subject: Subject) -> Measurement:
             "every given row has the same true value, so there is nothing to explain"
         )
     got = skill.squared_skill(error, baseline, weights=subject.weights, clusters=subject.clusters)
+    if not np.isfinite(got.low):
+        raise NotMeasurable("one row, or one cluster, has no spread; give more")
     mae = intervals.mean(np.abs(error), weights=subject.weights, clusters=subject.clusters)
     ratio = 1 - got.value
     influence = -(error**2 - ratio * baseline**2) / np.average(baseline**2, weights=subject.weights)

@@ -257,7 +257,7 @@ def report_text(report: Report, *, width: int | None = None, color: bool | None 
     >>> import trustcheck as tc
     >>> subject = tc.Subject.from_predictions([0, 1] * 50, [0, 1] * 50, name="demo")
     >>> report = tc.evaluate(subject, probes=["reliability.performance"])
-    >>> report_text(report).splitlines()[-1]
+    >>> report_text(report).splitlines()[-2]
     "Scores are trustcheck's own scheme; ISO/IEC TR 24028 defines no levels."
     """
     from trustcheck.report import _terminal

@@ -354,6 +354,5 @@ def cost(report: Report) -> str:
         return ""
     total, model, library = (f"{time:.1f} s" for time in times)
     return (
-        f"Took {total}: {model} in the model ({ratio} rows sent per given row),"
-        f" {library} in shap and in estimators fitted here."
+        f"Took {total}: model {model} ({ratio} rows sent per given row), shap and fits {library}."
     )

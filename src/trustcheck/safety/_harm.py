@@ -146,6 +146,8 @@ def _measure(
         )
     weights, clusters = subject.weights, subject.clusters
     average = intervals.mean(cost, weights=weights, clusters=clusters)
+    if not np.isfinite(average.high):
+        raise NotMeasurable("one row, or one cluster, has no spread; give more")
     worst = costs_of.tail_mean(cost, tail=tail, weights=weights, clusters=clusters)
     return {
         "relative_cost": _relative(subject, cost, baseline, most),
@@ -158,8 +160,6 @@ def _relative(subject: Subject, cost: np.ndarray, baseline: np.ndarray, most: fl
     share = costs_of.relative_cost(
         cost, baseline, most=most, weights=subject.weights, clusters=subject.clusters
     )
-    if not np.isfinite(share.high):
-        raise NotMeasurable("one row, or one cluster, has no spread; give more")
     unit = "1 = costs as much as the best decision that ignores the inputs"
     return Estimate(*share, n=subject.n, unit=unit, range=(0.0, None), better=Better.LOW)
 

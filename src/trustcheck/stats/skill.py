@@ -77,4 +77,4 @@ def squared_skill(
     0.992
     """
     share = ratio_of_means(error**2, baseline_error**2, weights=weights, clusters=clusters)
-    return Interval(1 - share.value, 1 - share.high, 1 - share.low)
+    return Interval(1 - share.value, 1 - share.high, min(1 - share.low, 1.0))

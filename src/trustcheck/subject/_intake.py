@@ -54,7 +54,7 @@ def feature_names(
     """Return the columns the model reads, in its order."""
     named = features if features is not None else (model.features if model is not None else None)
     if named is None:
-        return [str(name) if model is None else name for name in frame.columns]
+        return list(frame.columns)
     names = [str(name) for name in named]
     absent = [name for name in names if name not in frame.columns]
     if absent:
