@@ -89,3 +89,12 @@ def test_an_unchanged_point_is_the_row_itself():
     space = space_of(frame, schema)
     rows = np.arange(len(frame))
     pd.testing.assert_frame_equal(space.decode(rows, space.own), frame)
+
+
+def test_infinite_cells_are_left_alone_like_missing_ones():
+    frame = pd.DataFrame({"age": [20.0, np.inf, 40.0, np.nan], "pay": [1.0, 2.0, 3.0, 4.0]})
+    space = Space.of(frame, Schema.infer(frame), norm="l2", category=1.0)
+    rows = np.arange(4)
+    points = space.snap(rows, np.full((4, 2), 2.5))
+    assert space.decode(rows, points)["age"].tolist()[1] == np.inf
+    assert np.isfinite(space.distance(rows, points)).all()

@@ -25,7 +25,7 @@ class Space:
 
     Points are matrices of shape (q, d) over the features that may change, together with the rows
     they belong to, shape (q,). A number stands for itself, a category for its place among the
-    levels seen; nan is a missing value, and stays one.
+    levels seen; nan is a missing value (or an infinite one), and stays one.
 
     Parameters
     ----------
@@ -207,7 +207,8 @@ def _encode(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
     for j, feature in enumerate(features):
         column = frame[feature.name]
         if feature.is_numeric:
-            codes[:, j] = as_numbers(column)
+            numbers = as_numbers(column)
+            codes[:, j] = np.where(np.isinf(numbers), np.nan, numbers)  # nothing lies near it
         else:
             levels = pd.Index(np.array([*feature.levels, None], dtype=object)[:-1])
             places = levels.get_indexer(column.astype(object).to_numpy())
