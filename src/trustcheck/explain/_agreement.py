@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustcheck.explain._attribute import explain, occlude
-from trustcheck.explain._explained import HOW, Explained, beyond_chance, explained, wants
+from trustcheck.explain._explained import FACTS, HOW, Explained, beyond_chance, explained
 from trustcheck.probe import probe
 from trustcheck.stats import agreement as alike
 from trustcheck.stats import intervals
@@ -30,14 +30,8 @@ _TOP = 3
     question="Do two methods of explanation name the same features?",
     headline="agreement",
     unit=_UNIT,
-    better="high",
-    keys=("transparency.clarity",),
-    clauses=("9.3", "8.6"),
-    needs=("features", "model"),
-    wants=wants,
     cost="at most 1 row per given row (15,000), beside the explanations all probes share: 4",
-    weights=True,
-    clusters=True,
+    **FACTS,
 )
 def agreement(subject: Subject, rng: np.random.Generator, *, method: str = "auto") -> Measurement:
     """Compare Shapley values with what replacing one feature at a time says.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats as distributions
 
-from trustcheck.explain._explained import Explained, beyond_chance, explained, shares, wants
+from trustcheck.explain._explained import FACTS, Explained, beyond_chance, explained, shares
 from trustcheck.probe import probe
 from trustcheck.stats import agreement, intervals
 from trustcheck.subject._encode import encode
@@ -28,14 +28,8 @@ _MONOTONE = 0.7
     question="What moves the model's answers, and is that known well enough to be shown?",
     headline="repeatability",
     unit=_UNIT,
-    better="high",
-    keys=("transparency.clarity",),
-    clauses=("9.3", "8.6"),
-    needs=("features", "model"),
-    wants=wants,
     cost="at most 4 rows per given row (30,000), shared by all probes of explanations",
-    weights=True,
-    clusters=True,
+    **FACTS,
 )
 def attributions(
     subject: Subject, rng: np.random.Generator, *, method: str = "auto", rows: int = 200

@@ -129,6 +129,18 @@ def wants(subject: Subject, **_: Any) -> Iterable[Want]:
         yield Want("scores")
 
 
+#: What all probes of explanations have in common.
+FACTS: dict[str, Any] = {
+    "better": "high",
+    "keys": ("transparency.clarity",),
+    "clauses": ("9.3", "8.6"),
+    "needs": ("features", "model"),
+    "wants": wants,
+    "weights": True,
+    "clusters": True,
+}
+
+
 def explained(subject: Subject, *, method: str = "auto", rows: int = MOST_ROWS) -> Explained:
     """Explain up to ``rows`` rows (at least 2), or return the explanations another probe made.
 
@@ -219,7 +231,7 @@ def beyond_chance(
         If the rows cannot say how sure the number is.
     """
     options = about.options
-    got: Interval = agreement.beyond_chance(miss, chance, **options)
+    got: Interval = agreement.beyond_chance(miss, chance, least=least, **options)
     if not np.isfinite([got.low, got.high]).all():
         raise NotMeasurable(
             "all rows explained count as one (their cluster, or their weights), which leaves no"
@@ -232,6 +244,7 @@ def beyond_chance(
         "statistics": {
             "miss": miss.tolist(),
             "chance": chance.tolist(),
+            "least": least,
             **{name: option.tolist() for name, option in options.items()},
         },
         "formula": "agreement.beyond_chance",

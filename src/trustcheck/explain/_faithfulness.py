@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.explain._attribute import additivity_error
-from trustcheck.explain._explained import Explained, explained, shares, wants
+from trustcheck.explain._explained import FACTS, Explained, explained, shares
 from trustcheck.explain._swap import Swap
 from trustcheck.probe import probe
 from trustcheck.stats import attribution
@@ -26,14 +26,8 @@ _UNIT = "share of the possible head start over random orders"
     question="Does the output change soonest when the features its explanation names are replaced?",
     headline="deletion_gain",
     unit=_UNIT,
-    better="high",
-    keys=("transparency.clarity",),
-    clauses=("9.3", "8.6"),
-    needs=("features", "model"),
-    wants=wants,
     cost="at most 2 rows per given row (30,000), beside the explanations all probes share: 4",
-    weights=True,
-    clusters=True,
+    **FACTS,
 )
 def faithfulness(
     subject: Subject,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.explain._explained import beyond_chance, explained, wants
+from trustcheck.explain._explained import FACTS, beyond_chance, explained
 from trustcheck.probe import probe
 from trustcheck.stats import agreement
 from trustcheck.subject._schema import as_numbers
@@ -26,14 +26,8 @@ _LIKE = "the same correlation of the model's own output"
     question="Do explanations stay the same when the row barely changes?",
     headline="stability",
     unit=_UNIT,
-    better="high",
-    keys=("transparency.clarity",),
-    clauses=("9.3", "8.6"),
-    needs=("features", "model"),
-    wants=wants,
     cost="at most 2 rows per given row (15,000), beside the explanations all probes share: 4",
-    weights=True,
-    clusters=True,
+    **FACTS,
 )
 def stability(
     subject: Subject, rng: np.random.Generator, *, epsilon: float = 0.1, method: str = "auto"
@@ -89,6 +83,10 @@ def stability(
         raise NotMeasurable("the predicted class changed on nearly all copies; lower epsilon=")
     about, one, two = about.only(kept), about.halves[0][kept], again[kept]
     weights = about.options["weights"]
+    if not weights.any():
+        raise NotMeasurable(
+            "the rows that kept their predicted class weigh nothing; lower epsilon="
+        )
     miss, chance = agreement.concordance(one, two, weights)
     if weights @ chance <= 0:
         raise NotMeasurable("every row explained gets the same attributions")
