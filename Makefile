@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests src docs
 WORKERS ?= auto
+SUBJECTS ?= 5000
 
-.PHONY: demo test test-full lint types format clean help
+.PHONY: demo test test-full fuzz lint types format clean help
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -17,6 +18,9 @@ test: .venv/.testing  ## install what tests need and run them all
 
 test-full: .venv/.testing  ## the same with the long simulations
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+fuzz: .venv/.testing  ## subjects at random: 5,000, or make fuzz SUBJECTS=20000
+	TRUSTCHECK_FUZZ=$(SUBJECTS) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
 lint: .venv/.linting  ## style and format
 	$(BIN)/ruff check .

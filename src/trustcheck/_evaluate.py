@@ -119,7 +119,7 @@ def expand(probes: Iterable[Probe], subject: Subject) -> list[Probe]:
         planned += [probe.using(by=column) for column in subject.sensitive]
         if len(subject.sensitive) > 1:
             planned.append(probe.using(by=list(subject.sensitive)))
-    return planned
+    return sorted(planned, key=lambda probe: probe.last)
 
 
 def plan(

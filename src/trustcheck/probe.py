@@ -74,6 +74,7 @@ class Probe:
     clusters: bool
     version: int
     wants: Callable[..., Iterable[Want]]
+    last: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -161,6 +162,7 @@ def probe(
     cost: str = "",
     weights: bool = False,
     clusters: bool = False,
+    last: bool = False,
     version: int = 1,
 ) -> Callable[[Callable[..., Measurement]], Probe]:
     """Attach facts to a function ``(subject, rng, *, parameters) -> Measurement``.
@@ -191,6 +193,8 @@ def probe(
         Rows sent to the model, in words ("none beyond the shared pass").
     weights, clusters : bool
         Whether its interval honours sample weights, and rows that belong together.
+    last : bool
+        What it sends may stay in a model's memory, so ``evaluate`` asks it after the others.
     version : int
         Raised whenever the same data could give another number.
 
@@ -222,6 +226,7 @@ def probe(
             clusters=clusters,
             version=version,
             wants=want_function,
+            last=last,
         )
 
     return attach

@@ -91,7 +91,7 @@ def _encoded(
     swap: Swap, steps: list[Any], row: np.ndarray, donor: np.ndarray, swapped: np.ndarray
 ) -> np.ndarray:
     frame = swap.copies(row, donor, swapped)
-    values: Any = frame.to_numpy() if swap.subject.takes_arrays else frame
+    values = swap.subject.own(frame)
     for step in steps:
         if not hasattr(step, "transform"):
             raise NotMeasurable(f"its step {type(step).__name__} is no transformer")

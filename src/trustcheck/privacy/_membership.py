@@ -9,7 +9,7 @@ import numpy as np
 
 from trustcheck.probe import Want, probe
 from trustcheck.stats import intervals, ranks
-from trustcheck.subject._encode import content_keys, encode
+from trustcheck.subject._encode import content_keys, encode, with_values
 from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _apart(
         max_iter=50, early_stopping=False, random_state=int(rng.integers(2**31))
     )
     with subject.fitting():
-        judge.fit(np.vstack([known, new]), np.repeat([1, 0], [len(known), len(new)]))
+        judge.fit(with_values(np.vstack([known, new])), np.repeat([1, 0], [len(known), len(new)]))
         scores = [judge.predict_proba(rows)[:, 1] for rows in (tried, held)]
     return ranks.auc_interval(*scores)
 

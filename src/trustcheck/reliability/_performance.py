@@ -154,7 +154,9 @@ def _influence(
     share = np.bincount(truth, subject.weights, len(sizes))
     share = (share / share.sum())[truth]
     # A class whose rows weigh nothing has no part in the skill.
-    return np.divide(right - recall[truth], share * (k - 1), out=np.zeros(subject.n), where=share > 0)
+    return np.divide(
+        right - recall[truth], share * (k - 1), out=np.zeros(subject.n), where=share > 0
+    )
 
 
 def _regression(subject: Subject) -> Measurement:

@@ -34,6 +34,7 @@ BUDGET, MOST_SENT, WINDOW, SINGLE = 1.0, 2_000, 20, 10
     clauses=("8.10", "9.7", "9.10.3"),
     needs=("features", "model"),
     cost="at most 1 row per given row, and 2,000",
+    last=True,
     clusters=True,
 )
 def recovery(

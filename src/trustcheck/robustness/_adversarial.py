@@ -216,7 +216,7 @@ def _measure(
         "random_search": share(
             found.blind, epsilon, f"the same for {CONTROL} random changes a row"
         ),
-        **other_metrics(found, hit, evidence),
+        **other_metrics(found, hit, len(space.features), evidence),
     }
     stays = kept(found.nearest, epsilon)
     mass = np.ones(len(chosen)) if weights is None else weights

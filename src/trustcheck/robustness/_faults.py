@@ -14,6 +14,7 @@ from trustcheck.robustness._replies import Reply, ask, rows_each
 from trustcheck.robustness._ruler import ruler_for
 from trustcheck.stats import intervals
 from trustcheck.stats.worst import worst_share
+from trustcheck.subject._table import replaced
 from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _ask(
         broken = fault(before)
         hit = np.flatnonzero(differs(before, broken))[:each]
         if len(hit):
-            frame = before.assign(**broken).iloc[hit]
+            frame = replaced(before, broken).iloc[hit]
             made.append((name, text, pool[hit], frame))
     replies = ask(subject, [frame for *_, frame in made])
     cells = []

@@ -13,6 +13,7 @@ from trustcheck.robustness._replies import Reply, ask, rows_each
 from trustcheck.robustness._ruler import Ruler, evidence, ruler_for
 from trustcheck.stats import intervals, mcnemar
 from trustcheck.subject._schema import as_numbers
+from trustcheck.subject._table import replaced
 from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _ask_columns(
     for name in names:
         rows = frame.iloc[at[name]]
         gone = np.ones(len(rows), dtype=bool)
-        sent.append(rows.assign(**{name: _blank(subject, rows[name], gone)}))
+        sent.append(replaced(rows, {name: _blank(subject, rows[name], gone)}))
     return {name: (at[name], reply) for name, reply in zip(names, ask(subject, sent), strict=True)}
 
 

@@ -102,7 +102,9 @@ def _examples(
     return pd.DataFrame(lines, columns=["row", "column", "from", "to", "size"])
 
 
-def other_metrics(found: Found, hit: np.ndarray, evidence: dict[str, Any]) -> dict[str, Estimate]:
+def other_metrics(
+    found: Found, hit: np.ndarray, features: int, evidence: dict[str, Any]
+) -> dict[str, Estimate]:
     """Metrics on the rows attacked: median distance, cells changed, queries."""
     own: dict[str, Any] = {
         name: None if given is None else given[hit] for name, given in evidence.items()
@@ -116,11 +118,15 @@ def other_metrics(found: Found, hit: np.ndarray, evidence: dict[str, Any]) -> di
     flipped = found.cells > 0
     if flipped.sum() > 1:
         own = {name: None if given is None else given[flipped] for name, given in own.items()}
-        cells = intervals.mean(found.cells[flipped], **own)
-        if np.isfinite(cells.high):
-            metrics["features_changed"] = Estimate(
-                *cells, n=int(flipped.sum()), unit="features changed in a flip", range=(0.0, None)
-            )
+        cells = intervals.bounded_mean(found.cells[flipped] / features, **own)
+        metrics["features_changed"] = Estimate(
+            features * float(cells.value),
+            features * float(cells.low),
+            features * float(cells.high),
+            n=int(flipped.sum()),
+            unit="features changed in a flip",
+            range=(0.0, features),
+        )
     mean = float(found.used.mean())
     metrics["queries"] = Estimate(
         mean, mean, mean,

@@ -160,7 +160,10 @@ def put(column: pd.Series, rows: np.ndarray, own: np.ndarray, moved: np.ndarray)
         return changed
     dtype: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
     if dtype.kind in "iu":  # the reference may have held larger numbers than this column can
-        moved = np.clip(moved, np.iinfo(dtype).min, np.iinfo(dtype).max)
+        # The largest whole number itself may have no float, and the next one does not fit.
+        most = np.float64(np.iinfo(dtype).max)
+        most = np.nextafter(most, 0) if int(most) > np.iinfo(dtype).max else most
+        moved = np.clip(moved, np.iinfo(dtype).min, most)
     changed.iloc[rows] = moved.astype(dtype)
     return changed
 
@@ -188,7 +191,7 @@ def _redraw(
         shares = shares[held]
     rows = np.flatnonzero((uniform < redraw_share(epsilon)) & column.notna().to_numpy())
     changed = column.copy()
-    if rows.size and levels:
+    if rows.size and shares.sum() > 0:  # categories nobody has are no donors
         edges = np.cumsum(shares)[:-1] / shares.sum()
         picks = np.searchsorted(edges, special.ndtr(normal[rows]), side="right")
         dtype: Any = column.dtype

@@ -12,6 +12,7 @@ from trustcheck.probe import Want, probe
 from trustcheck.safety import _rules
 from trustcheck.stats import intervals, worst
 from trustcheck.subject._schema import as_numbers
+from trustcheck.subject._table import replaced
 from trustcheck.types import Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _made(
     }
     if rule.kind == "monotone":
         changed = {rule.column: _moved(frame[rule.column], subject.schema[str(rule.column)], rng)}
-    return frame.assign(**changed)
+    return replaced(frame, changed)
 
 
 def _moved(column: pd.Series, feature: Feature, rng: np.random.Generator) -> pd.Series:

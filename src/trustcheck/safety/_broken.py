@@ -71,7 +71,7 @@ def accepted(subject: Subject, frame: pd.DataFrame) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            mask = guard(frame.to_numpy() if subject.takes_arrays else frame)
+            mask = guard(subject.own(frame))
         except Exception:  # noqa: BLE001 - a guard may refuse by raising
             return np.zeros(len(frame), dtype=bool)
     mask = np.asarray(mask)

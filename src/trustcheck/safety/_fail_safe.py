@@ -12,6 +12,7 @@ from trustcheck.probe import probe
 from trustcheck.safety import _broken
 from trustcheck.safety._hostile import guard_accepts, refuses_too_much
 from trustcheck.stats import intervals, ranks
+from trustcheck.subject._table import replaced
 from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -194,11 +195,11 @@ def _nonsense(
             name: _broken.put(valid[name], _broken.beyond(features[name], far[:, j], signs[:, j]))
             for j, name in enumerate(numbers)
         }
-        yield "numbers beyond the range", valid.assign(**moved), everything
+        yield "numbers beyond the range", replaced(valid, moved), everything
     if valid.shape[1] > 1:
         spared = rng.integers(0, valid.shape[1], n)
         gone = {name: valid[name].where(spared == j) for j, name in enumerate(valid.columns)}
-        yield "all but one value missing", valid.assign(**gone), everything
+        yield "all but one value missing", replaced(valid, gone), everything
     if len(numbers) > 1:
         stuck = rng.integers(0, len(numbers), n)
         values = valid[numbers].to_numpy(dtype=float, na_value=np.nan)[np.arange(n), stuck]
@@ -207,13 +208,13 @@ def _nonsense(
         outside = np.any([(values < low) | (values > high) for low, high in ends], axis=0)
         if outside.any():
             same = {name: _broken.put(valid[name], values) for name in numbers}
-            yield "one number in every column", valid.assign(**same), outside
+            yield "one number in every column", replaced(valid, same), outside
     if valid.shape[1] > 1 and n > 1:
         mixed = {
             name: valid[name].iloc[rng.permutation(n)].reset_index(drop=True)
             for name in valid.columns
         }
-        yield SHUFFLED, valid.assign(**mixed), everything
+        yield SHUFFLED, replaced(valid, mixed), everything
 
 
 def _size(subject: Subject, rows: int | None) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from trustcheck.probe import Want, probe
 from trustcheck.safety import _broken
 from trustcheck.stats import intervals
-from trustcheck.subject._table import send
+from trustcheck.subject._table import replaced
 from trustcheck.types import Better, Estimate, Measurement, Method, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -199,8 +199,7 @@ class _Cases:
         method: Any = next(filter(callable, methods), native)
         try:
             # Subject.predict never calls the model without rows, so it is called directly.
-            form = subject._model.form if subject._model else None  # noqa: SLF001
-            answer = method(nothing if form is None else send(nothing, form))
+            answer = method(subject.own(nothing))
         except Exception as fault:  # noqa: BLE001 - what the model raises is the result
             return _Outcome("raised", type(fault).__name__)
         return _Outcome("same answer" if answer is not None and len(answer) == 0 else "silent")
@@ -234,7 +233,7 @@ def _broken_tables(
         for name in names:
             feature = subject.schema[str(name)]
             if means_something(feature):
-                yield kind, str(name), frame.assign(**{name: make(frame[name], feature, signs)})
+                yield kind, str(name), replaced(frame, {name: make(frame[name], feature, signs)})
     for name in names if len(frame.columns) > 1 else ():
         yield "missing column", str(name), frame.drop(columns=name)
     yield "nothing known", "", frame.apply(_broken.without)
@@ -243,7 +242,7 @@ def _broken_tables(
     outside = any(not (f.low or 0.0) <= 0 <= (f.high or 0.0) for f in spans)
     if outside:  # else a row of zeros may be an honest one
         zeros = {name: _broken.put(frame[name], 0.0) for name in numbers}
-        yield "every number 0", "", frame.assign(**zeros)
+        yield "every number 0", "", replaced(frame, zeros)
 
 
 def _row(kind: str, cases: list[_Outcome]) -> Row:

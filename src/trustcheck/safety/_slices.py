@@ -80,6 +80,10 @@ def slices(
     ('age 68 or more', True)
     """
     _check(depth, alpha, min_share, top)
+    if subject.n < 2 * FEWEST_ROWS:
+        raise NotMeasurable(
+            f"halves of {subject.n} rows cannot hold a slice of {FEWEST_ROWS}; give more rows"
+        )
     # Equal rows come side by side in the order drawn; shuffled, they fall into both halves.
     drawn = subject.sample(subject.n, rng)[rng.permutation(subject.n)]
     seen, fresh = drawn[: subject.n // 2], drawn[subject.n // 2 :]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trustcheck.stats import intervals, paired, skill
+from trustcheck.subject._encode import with_values
 
 TREES, LINEAR = "boosted trees", "linear"
 #: Class shares below this do not enter the training: they would only make it slow.
@@ -118,7 +119,7 @@ def _fit(
             return lambda new: np.full(len(new), answer[0])
     if family == TREES:
         trees = _trees(target, bench)
-        trees.fit(rows[row], answer, sample_weight=share)
+        trees.fit(with_values(rows[row]), answer, sample_weight=share)
         return lambda new: np.asarray(trees.predict(new))
     widen, linear = _one_hot(rows, bench.categorical), _linear(target, clean=clean)
     with warnings.catch_warnings():

@@ -12,6 +12,7 @@ def beyond_chance(
     miss: ArrayLike,
     chance: ArrayLike,
     *,
+    least: float | None = None,
     weights: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
     level: float = 0.95,
@@ -24,6 +25,8 @@ def beyond_chance(
         Shape (n,), at least 0: how far each row is from perfect.
     chance
         Shape (n,), at least 0: how far chance would leave it.
+    least
+        The least the number can be, if it cannot be any.
     weights, clusters
         As in `intervals.ratio_of_means`.
     level
@@ -49,7 +52,8 @@ def beyond_chance(
     0.8
     """
     got = ratio_of_means(miss, chance, weights=weights, clusters=clusters, level=level)
-    return Interval(*(min(1 - float(end), 1.0) for end in (got.value, got.high, got.low)))
+    ends = np.array([1 - got.value, 1 - got.high, 1 - got.low])
+    return Interval(*np.clip(ends, least, 1.0).tolist())
 
 
 def repeatability(

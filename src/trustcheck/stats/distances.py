@@ -281,9 +281,10 @@ def bin_edges(reference: ArrayLike, bins: int = 10) -> Floats:
     [2.0, 4.0]
     """
     values = np.asarray(reference, dtype=float)
-    with np.errstate(invalid="ignore"):  # between two infinite values there is no edge
-        edges = np.quantile(values, np.linspace(0, 1, bins + 1))
-    edges = np.unique(edges[~np.isnan(edges)])
+    finite = values[np.isfinite(values)]
+    # Infinite values count as the outermost finite ones: there is no number between them.
+    values = np.clip(values, finite.min(), finite.max()) if finite.size else np.sign(values)
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
     if edges.size == 1:
         return np.array([edges[0], np.nextafter(edges[0], np.inf)])
     return edges[1:-1]

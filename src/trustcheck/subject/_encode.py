@@ -65,6 +65,17 @@ def encode(frame: pd.DataFrame, schema: Schema) -> Encoded:
     return Encoded(matrix, tuple(feature.name for _, feature in kept), categorical)
 
 
+def with_values(matrix: np.ndarray) -> np.ndarray:
+    """Return the matrix with 0 in columns that hold no value at all, which no tree can be fit on.
+
+    Examples
+    --------
+    >>> with_values(np.array([[np.nan, 1.0], [np.nan, np.nan]])).tolist()
+    [[0.0, 1.0], [0.0, nan]]
+    """
+    return np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
+
+
 def content_keys(frame: pd.DataFrame, schema: Schema, *extras: np.ndarray) -> np.ndarray:
     """Return a 64-bit key per row of what the model reads (and extras), shape (n,).
 

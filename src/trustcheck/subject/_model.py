@@ -71,12 +71,15 @@ class Model:
         probabilities and whose 1-D return is read as predictions.
     form : Form
         What the user's table was, and so what the model is sent.
+    names : dict, optional
+        The user's own names of columns, where they are not strings.
     """
 
-    def __init__(self, model: Any, *, form: Form) -> None:
+    def __init__(self, model: Any, *, form: Form, names: dict[str, Any] | None = None) -> None:
         model = _foreign.adapt(model)
         self.native = model
         self.form = form
+        self.names = names or {}
         self.is_callable = not (hasattr(model, "predict") or hasattr(model, "predict_proba"))
         if self.is_callable and not callable(model):
             raise InputError(
@@ -142,7 +145,7 @@ class Model:
             batch = frame.iloc[start : start + BATCH]
             started = time.perf_counter()
             try:
-                answer = _dense(method(send(batch, self.form)))
+                answer = _dense(method(send(batch, self.form, self.names)))
             finally:  # rows a model refused were sent all the same
                 meter.add(purpose, len(batch), time.perf_counter() - started)
             if answer.ndim == 0 or len(answer) != len(batch):

@@ -120,7 +120,7 @@ class Subject:
         context: Context | None = None,
     ) -> None:
         frame, form = _table.to_frame(X)
-        adapter = Model(model, form=form)
+        adapter = Model(model, form=form, names=_table.own_names(X))
         reference_X, reference_y = _intake.split_reference(reference)
         self._setup(
             adapter, frame, y, sensitive=sensitive, reference=(reference_X, reference_y),
@@ -349,6 +349,11 @@ class Subject:
             _table.Form.ARRAY,
             _table.Form.SPARSE,
         )
+
+    def own(self, frame: pd.DataFrame) -> Any:
+        """Return rows in the form, and under the column names, of the user's own table."""
+        model = self._model
+        return frame if model is None else _table.send(frame, model.form, model.names)
 
     @property
     def data(self) -> Side:

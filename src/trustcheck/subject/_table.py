@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, Form]:
     """Return a pandas frame (not a copy where it is one) and what the user gave.
 
     Takes pandas, polars and pyarrow tables, and 2-D numpy arrays and scipy sparse matrices, whose
-    columns are named x0, x1, ...
+    columns are named x0, x1, ... Names that are not strings are spelt out; see `own_names`.
 
     Raises
     ------
@@ -53,16 +54,37 @@ def to_frame(table: Any, *, what: str = "X") -> tuple[Frame, Form]:
         frame, form = _foreign(table, what)
     if frame.shape[0] == 0:
         raise InputError(f"{what} has no rows; trustcheck needs at least one")
+    if own_names(frame):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     if not frame.columns.is_unique:
         twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
         raise InputError(f"{what} has more than one column named {', '.join(twice)}; rename them")
     return frame, form
 
 
-def send(frame: Frame, form: Form) -> Any:
-    """Return rows in the form the user's own table had."""
+def own_names(table: Any) -> dict[str, Any]:
+    """Return the user's own name of each column whose name is no string, by its spelling.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> own_names(pd.DataFrame({"age": [1], 7: [2]}))
+    {'7': 7}
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.Series):
+        table = table.to_frame()
+    if not isinstance(table, pd.DataFrame):
+        return {}
+    names: list[Any] = list(table.columns)
+    return {str(name): name for name in names if not isinstance(name, str)}
+
+
+def send(frame: Frame, form: Form, names: Mapping[str, Any] | None = None) -> Any:
+    """Return rows in the form, and under the column names, the user's own table had."""
     if form is Form.PANDAS:
-        return frame
+        return frame.rename(columns=names) if names else frame
     if form is Form.ARRAY:
         return frame.to_numpy()
     if form is Form.SPARSE:
@@ -153,6 +175,21 @@ def to_vector(values: Any, n: int, *, what: str, index: Any = None) -> Any:
     if len(series) != n:
         raise InputError(f"{what} has {len(series)} rows, but the table has {n}; they must match")
     return series.reset_index(drop=True)
+
+
+def replaced(frame: Frame, columns: Mapping[Any, Any]) -> Frame:
+    """Return the frame with some columns replaced; names need not be strings, nothing is copied.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> replaced(pd.DataFrame({0: [1, 2], 1: [3, 4]}), {0: 9}).to_numpy().tolist()
+    [[9, 3], [9, 4]]
+    """
+    changed = frame.copy(deep=False)
+    for name, column in columns.items():
+        changed[name] = column
+    return changed
 
 
 def suspects(frame: Frame) -> list[str]:

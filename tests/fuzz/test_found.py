@@ -1,0 +1,128 @@
+"""What the fuzz has found, each in its smallest form."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import trustcheck as tc
+from trustcheck import drift, explain, privacy, reliability, robustness, safety
+from trustcheck.stats import agreement, distances
+
+
+def first_column(X):
+    assert list(X.columns) == [0, 1], "the model is sent the user's own column names"
+    return (X[0] > 0).to_numpy().astype(int)
+
+
+def numbered(n=60):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({0: rng.normal(size=n), 1: rng.integers(0, 3, n)})
+
+
+def test_column_names_that_are_no_strings_are_spelt_out_and_given_back_to_the_model():
+    X = numbered()
+    y = (X[0] > 0.2).astype(int)
+    subject = tc.Subject(first_column, X, y, reference=(numbered(), y), features=[0, 1])
+    assert subject.features == ["0", "1"]
+    asked = [robustness.noise, robustness.missing, robustness.faults, safety.slices,
+             safety.hostile_input, reliability.metamorphic, explain.faithfulness]  # fmt: skip
+    report = tc.evaluate(subject, asked)
+    assert {f.status for f in report.findings.values()} <= {"measured", "skipped"}
+    assert report.findings["robustness.noise"].status == "measured"
+
+
+def test_predictions_alone_take_numbered_columns_and_a_reference():
+    y = [0, 1] * 30
+    subject = tc.Subject.from_predictions(y, y, X=numbered(), reference=numbered())
+    assert drift.features(subject).value == 0
+
+
+def test_two_names_with_one_spelling_are_refused():
+    X = pd.DataFrame([[1.0, 2.0]], columns=[1, "1"])
+    with pytest.raises(tc.InputError, match="more than one column named 1"):
+        tc.Subject(lambda X: X[1] > 0, X, [True])
+
+
+def test_r_squared_has_no_interval_beyond_1():
+    y = np.array([0.0] * 19 + [100.0])
+    noise = np.random.default_rng(0).normal(size=20) * np.r_[np.full(19, 0.1), 5.0]
+    finding = reliability.performance(tc.Subject.from_predictions(y, y + noise, task="regression"))
+    assert finding.high <= 1
+
+
+def test_one_cluster_of_numbers_has_no_spread():
+    y = [0.5, 1.5, 2.7]
+    subject = tc.Subject.from_predictions(y, [1.0, 1.2, 2.0], cluster=[1, 1, 1], task="regression")
+    assert "no spread" in reliability.performance(subject).reason
+
+
+def test_the_range_of_skill_is_that_of_the_classes_that_occur():
+    subject = tc.Subject.from_predictions([0, 1] * 20, [1, 2] * 20, classes=[0, 1, 2])
+    skill = reliability.performance(subject).estimate()
+    assert skill.range[0] <= skill.low <= skill.value == -1
+
+
+def test_a_class_whose_rows_weigh_nothing_has_no_part_in_the_skill():
+    truth, weights = [0] * 20 + [1] * 20 + [2], [1.0] * 40 + [0.0]
+    subject = tc.Subject.from_predictions(truth, truth, sample_weight=weights)
+    finding = reliability.performance(subject)
+    assert finding.value == 1
+    assert finding.influence[-1] == 0
+
+
+def test_harm_of_one_row_is_not_measured():
+    context = tc.Context(costs={(0, 1): 1, (1, 0): 1})
+    one = {"reference": ([[0.0], [1.0]], [0, 1]), "classes": [0, 1], "context": context}
+    finding = safety.harm(tc.Subject(lambda X: np.ones(len(X), dtype=int), [[1.0]], [1], **one))
+    assert "no spread" in finding.reason
+
+
+def test_infinite_values_have_bins():
+    assert distances.bin_edges([1.0, 2.0, np.inf, np.inf], 4).tolist() == [1.75]
+    X = np.array([[1.0], [2.0], [np.inf], [np.inf]] * 5)
+    subject = tc.Subject(
+        lambda X: X[:, 0] > 1, X, reference=X, task="binary", classes=[False, True]
+    )
+    assert drift.features(subject).value == 0
+
+
+def test_whole_numbers_near_the_largest_stay_whole_numbers():
+    X = pd.DataFrame(
+        {"id": np.random.default_rng(0).integers(-(2**62), 2**62, 60), "a": np.arange(60)}
+    )
+    subject = tc.Subject(lambda X: X["a"] % 2, X, X["a"] % 2)
+    assert robustness.faults(subject).status == "measured"
+
+
+def test_slices_need_more_than_one_row():
+    finding = safety.slices(tc.Subject(lambda X: X[:, 0], [[1.0]], [1.0], task="regression"))
+    assert "give more rows" in finding.reason
+
+
+def test_an_empty_column_does_not_stop_the_search_for_members():
+    rng = np.random.default_rng(0)
+    X, more = (pd.DataFrame({"a": rng.normal(size=60), "b": np.nan}) for _ in range(2))
+    y = [0, 1] * 30
+    subject = tc.Subject(lambda X: (X["a"] > 0).astype(int), X, y, reference=(more, y))
+    assert privacy.membership(subject).status == "measured"
+
+
+def test_an_intraclass_correlation_is_at_least_minus_1():
+    miss, chance = agreement.concordance([[1.0], [2.0], [8.0]], [[2.0], [1.0], [1.0]])
+    assert agreement.beyond_chance(miss, chance).low < -1
+    assert agreement.beyond_chance(miss, chance, least=-1).low == -1
+
+
+def test_rows_that_weigh_nothing_have_no_stability():
+    X = np.linspace(-1, 1, 40)[:, None]
+    answers = lambda X: (1e4 * X[:, 0] % 2 > 1).astype(int)  # noqa: E731 - noise changes nearly all
+    weights = np.r_[1.0, np.zeros(39)]
+    finding = explain.stability(tc.Subject(answers, X, answers(X), sample_weight=weights))
+    assert finding.status == "skipped"
+
+
+def test_categories_nobody_has_are_no_donors_of_noise():
+    X = pd.DataFrame({"a": pd.Categorical(["u", "v"] * 20), "b": np.arange(40.0)})
+    unused = X.assign(a=pd.Categorical([None] * 40, ["u", "v"]))
+    subject = tc.Subject(lambda X: (X["b"] > 9).astype(int), X, [0, 1] * 20, reference=unused)
+    assert robustness.noise(subject).status == "measured"
