@@ -12,13 +12,14 @@ import numpy as np
 
 from trustcheck.runner import stream
 from trustcheck.stats import counts as count_tables
-from trustcheck.subject import _card, _encode, _groups, _intake, _labels, _table
+from trustcheck.subject import _card, _encode, _groups, _labels, _table
 from trustcheck.subject._asking import NO_MODEL, Asker
 from trustcheck.subject._context import Context
 from trustcheck.subject._model import Model, check_scores
 from trustcheck.subject._schema import Schema
 from trustcheck.subject._shared import Shared
 from trustcheck.subject._side import Side, Table
+from trustcheck.subject._taken import Taken, take
 from trustcheck.types import InputError, NotMeasurable
 
 if TYPE_CHECKING:
@@ -121,13 +122,12 @@ class Subject:
     ) -> None:
         frame, form = _table.to_frame(X)
         adapter = Model(model, form=form, names=_table.own_names(X))
-        reference_X, reference_y = _intake.split_reference(reference)
-        self._setup(
-            adapter, frame, y, sensitive=sensitive, reference=(reference_X, reference_y),
-            features=features, classes=classes, positive=positive, task=task,
-            sample_weight=sample_weight, cluster=cluster, time=time, schema=schema,
-            seed=seed, name=name or adapter.name, context=context,
+        taken = take(
+            adapter, frame, y, sensitive=sensitive, reference=reference, features=features,
+            classes=classes, positive=positive, task=task, sample_weight=sample_weight,
+            cluster=cluster, time=time, schema=schema,
         )  # fmt: skip
+        self._settle(adapter, taken, seed=seed, name=name or adapter.name, context=context)
 
     @classmethod
     def from_predictions(
@@ -176,15 +176,14 @@ class Subject:
         index = given.index if X is not None else getattr(y_pred, "index", None)
         if n == 0:
             raise InputError("y_pred has no rows; trustcheck needs at least one")
-        self = cls.__new__(cls)
         predicted = _table.to_vector(y_pred, n, what="y_pred", index=index)
-        reference_X, reference_y = _intake.split_reference(reference)
-        self._setup(
-            None, given, y_true, sensitive=sensitive, reference=(reference_X, reference_y),
-            features=None, classes=classes, positive=positive, task=task,
-            sample_weight=sample_weight, cluster=cluster, time=None, schema=None, seed=seed,
-            name=name or "predictions", context=None, predicted=predicted, index=index,
+        taken = take(
+            None, given, y_true, sensitive=sensitive, reference=reference, classes=classes,
+            positive=positive, task=task, sample_weight=sample_weight, cluster=cluster,
+            predicted=predicted, index=index,
         )  # fmt: skip
+        self = cls.__new__(cls)
+        self._settle(None, taken, seed=seed, name=name or "predictions", context=None)
         answers = self._data.answers
         if self.task == "regression":
             answers["predictions"] = _labels.numbers(predicted, what="y_pred")
@@ -199,74 +198,14 @@ class Subject:
             answers["scores"] = self._asker.pad(check_scores(scores, self._coding.known))
         return self
 
-    def _setup(
-        self,
-        model: Model | None,
-        frame: pd.DataFrame,
-        y: Any,
-        *,
-        sensitive: Any,
-        reference: tuple[Any, Any],
-        features: Iterable[str] | None,
-        classes: Iterable[Any] | None,
-        positive: Any,
-        task: str | None,
-        sample_weight: Any,
-        cluster: Any,
-        time: Any,
-        schema: Any,
-        seed: int,
-        name: str,
-        context: Context | None,
-        predicted: Any = None,
-        index: Any = None,
+    def _settle(
+        self, model: Model | None, taken: Taken, *, seed: int, name: str, context: Context | None
     ) -> None:
-        import pandas as pd
-
-        n = len(frame)
-        index = frame.index if index is None else index
-        labels = None if y is None else _table.to_vector(y, n, what="y", index=index)
-        self._groups_frame = _intake.sensitive_frame(sensitive, frame, index)
-        ref_frame, ref_labels = _intake.reference(reference)
-        coding = _labels.find_coding(
-            model,
-            _intake.pooled(labels, predicted),
-            ref_labels,
-            task=task,
-            classes=classes,
-            positive=positive,
-        )
-        self._coding = coding
-        self._asker = Asker(model, coding)
         self._model = model
-        self.features = _intake.feature_names(features, model, frame, self._groups_frame)
-        self._weights = None if sample_weight is None else _intake.weights(sample_weight, n, index)
-        belongs = _intake.column_or_vector(cluster, frame, "cluster", index)
-        self._cluster_codes = (
-            None if belongs is None else pd.factorize(belongs, use_na_sentinel=False)[0]
-        )
-        self._time = _intake.column_or_vector(time, frame, "time", index)
-        extras: dict[str, Any] = {
-            f"group {name}": self._groups_frame[name] for name in self._groups_frame.columns
-        }
-        extras |= {"weight": self._weights} if self._weights is not None else {}
-        extras |= {"cluster": belongs} if belongs is not None else {}
-        self._data = Table(
-            "data",
-            frame.reset_index(drop=True) if frame.shape[1] else None,
-            self.features,
-            coding.encode(labels, what="y"),
-            n,
-            extras,
-        )
-        self._reference: Table | None = None
-        if ref_frame is not None:
-            _intake.require_columns(ref_frame, self.features)
-            truth = coding.encode(ref_labels, what="the reference's y")
-            rows = ref_frame.reset_index(drop=True)
-            self._reference = Table("reference", rows, self.features, truth, len(rows))
-        source = self._reference or self._data
-        self._schema = Schema([]) if source.frame is None else _intake.schema(schema, source)
+        self._taken = taken
+        self._data, self._reference, self._coding = taken.data, taken.reference, taken.coding
+        self._asker = Asker(model, taken.coding)
+        self.features = taken.features
         self.seed = int(seed)
         self.name = str(name)
         self.context = context or Context()
@@ -305,32 +244,37 @@ class Subject:
     @property
     def sensitive(self) -> tuple[str, ...]:
         """Names of the sensitive columns."""
-        return tuple(str(name) for name in self._groups_frame.columns)
+        return tuple(str(name) for name in self._taken.groups.columns)
 
     @property
     def schema(self) -> Schema:
         """Kinds, ranges and scales of the features, from the reference where there is one."""
-        return self._schema
+        return self._taken.schema
 
     @property
     def has_weights(self) -> bool:
         """Whether rows carry weights."""
-        return self._weights is not None
+        return self._taken.weights is not None
 
     @property
     def has_clusters(self) -> bool:
         """Whether rows belong together in clusters."""
-        return self._cluster_codes is not None
+        return self._taken.clusters is not None
 
     @property
     def weights(self) -> np.ndarray | None:
         """Sample weights, shape (n,), or None."""
-        return self._weights
+        return self._taken.weights
 
     @property
     def clusters(self) -> np.ndarray | None:
         """Cluster codes, shape (n,), or None."""
-        return self._cluster_codes
+        return self._taken.clusters
+
+    @property
+    def time(self) -> Any:
+        """When each row was observed, shape (n,), or None."""
+        return self._taken.time
 
     @property
     def model_name(self) -> str:
@@ -535,7 +479,7 @@ class Subject:
         """Return each row's group; a list of columns means their intersection."""
         columns = (by,) if isinstance(by, str) else tuple(by)
         if columns not in self._counts:
-            self._counts[columns] = _groups.group(self._groups_frame, columns)
+            self._counts[columns] = _groups.group(self._taken.groups, columns)
         found: _groups.Groups = self._counts[columns]
         return found
 
@@ -552,7 +496,7 @@ class Subject:
             self._counts[key] = count_tables.count(
                 groups.codes, truth, self.predictions,
                 (len(groups.names), classes if labels else 1, classes),
-                weight=self._weights, cluster=self._cluster_codes,
+                weight=self._taken.weights, cluster=self._taken.clusters,
             )  # fmt: skip
         table: count_tables.CountTable = self._counts[key]
         return table
