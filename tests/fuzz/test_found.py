@@ -126,3 +126,11 @@ def test_categories_nobody_has_are_no_donors_of_noise():
     unused = X.assign(a=pd.Categorical([None] * 40, ["u", "v"]))
     subject = tc.Subject(lambda X: (X["b"] > 9).astype(int), X, [0, 1] * 20, reference=unused)
     assert robustness.noise(subject).status == "measured"
+
+
+def test_a_surrogate_may_part_the_missing_from_the_known():
+    X = pd.DataFrame({"a": [np.nan, 1.0, 2.0, np.nan] * 30, "b": np.zeros(120)})
+    gaps = lambda X: X["a"].isna().astype(int)  # noqa: E731
+    finding = explain.surrogate(tc.Subject(gaps, X, gaps(X)))
+    rules = [str(row["rule"]) for row in finding.rows]
+    assert sorted(rules) == ["a is known", "a is missing"]

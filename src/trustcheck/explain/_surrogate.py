@@ -189,6 +189,8 @@ class Codebook:
             name = self.subject.printable_level(features[j].name, features[j].levels[code])
             return f"{features[j].name} is {'not ' if below else ''}{name}"
         j, cuts = list(self.cuts.items())[column]
+        if np.isinf(threshold):  # the tree parts the rows that have a value from those without
+            return f"{features[j].name} is {'missing' if missing else 'known'}"
         said = f"{features[j].name} {'≤' if below else '>'} {cuts[int(threshold)]:.4g}"
         return f"{said} or missing" if missing and self.gappy[j] else said
 
