@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import trustcheck as tc
-from trustcheck import drift, explain, privacy, reliability, robustness, safety
+from trustcheck import drift, explain, fairness, privacy, reliability, robustness, safety
 from trustcheck.stats import agreement, distances
 
 
@@ -134,3 +134,16 @@ def test_a_surrogate_may_part_the_missing_from_the_known():
     finding = explain.surrogate(tc.Subject(gaps, X, gaps(X)))
     rules = [str(row["rule"]) for row in finding.rows]
     assert sorted(rules) == ["a is known", "a is missing"]
+
+
+def test_a_group_whose_rows_weigh_nothing_has_no_label_rate():
+    def finding(weights):
+        y, people = [0, 1, 1] * 20, ["a", "b", "c"] * 20
+        subject = tc.Subject.from_predictions(
+            y, y, sensitive={"sex": people}, sample_weight=weights
+        )
+        return fairness.representation(subject)
+
+    assert "weight above 0" in finding([1.0, 0.0, 0.0] * 20).reason
+    rates = {row["group"]: row["rate"] for row in finding([1.0, 1.0, 0.0] * 20).rows}
+    assert rates == {"a": 0.0, "b": 1.0, "c": None}

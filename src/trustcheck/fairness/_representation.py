@@ -69,6 +69,10 @@ def representation(subject: Subject, rng: np.random.Generator, *, by: By = None)
     nowhere = np.zeros(subject.n, dtype=int)
     truth, events = favourable(subject, subject.truth)
     hits, sizes, _ = cells(subject, nowhere, groups.codes, truth, events, (1, k))
+    if (sizes[0] > 0).all(axis=1).sum() < 2:
+        raise NotMeasurable(
+            "fewer than two groups have rows of weight above 0; a gap needs two of them"
+        )
     gap = gaps.largest_gap(hits[0], sizes[0])
     which = "" if len(events) == 1 else f" ({events[gap.event].name})"
     top, bottom = (names[i] for i in gap.pair)
@@ -112,8 +116,9 @@ def representation(subject: Subject, rng: np.random.Generator, *, by: By = None)
         for g, name in enumerate(names):
             row: dict[str, str | int | float | None] = {"group": name}
             row |= {"event": event.name} if len(events) > 1 else {}
-            row |= {"n": int((groups.codes == g).sum()), "rate": float(rates.value[g, e])}
-            row |= {"low": float(rates.low[g, e]), "high": float(rates.high[g, e])}
+            row |= {"n": int((groups.codes == g).sum())}
+            for column, ends in (("rate", rates.value), ("low", rates.low), ("high", rates.high)):
+                row |= {column: float(ends[g, e]) if sizes[0][g, e] > 0 else None}
             row |= {"share": float(shares.value[g])}
             rows.append(row if before is None else row | {"reference_share": before.get(name, 0.0)})
     return Measurement(
