@@ -295,3 +295,24 @@ def test_regression_has_no_error_rates():
     finding = fairness.equalized_odds(subject)
     assert finding.status == "skipped"
     assert "no meaning for regression" in finding.reason
+
+
+def test_treatment_equality_is_the_hand_count_of_missed_errors():
+    rng = np.random.default_rng(8)
+    y, p, g = rng.integers(0, 2, 400), rng.integers(0, 2, 400), rng.choice(list("abc"), 400)
+    w = rng.exponential(size=400)
+    subject = tc.Subject.from_predictions(y, p, sensitive={"g": g}, sample_weight=w)
+    missed = [w[(g == k) & (y > p)].sum() / w[(g == k) & (y != p)].sum() for k in "abc"]
+    finding = fairness.treatment_equality(subject)
+    assert finding.value == pytest.approx(max(missed) - min(missed), abs=1e-12)
+    assert [row["rate"] for row in finding.rows] == pytest.approx(missed, abs=1e-12)
+
+
+def test_a_group_without_errors_has_no_treatment_to_compare_and_is_named():
+    y, p = [1, 0] * 60, [1, 0] * 20 + [0, 1] * 20 + [0, 0] * 20
+    subject = tc.Subject.from_predictions(
+        y, p, sensitive={"g": list("a" * 40 + "b" * 40 + "c" * 40)}
+    )
+    finding = fairness.treatment_equality(subject)
+    assert finding.value == 0.5
+    assert "'a'" in finding.incomplete

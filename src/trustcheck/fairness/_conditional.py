@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustcheck.fairness._group import By, Event, _favourable
+from trustcheck.fairness._gap import By, Event, favoured
 from trustcheck.probe import probe
 from trustcheck.stats import counts, intervals, strata
 from trustcheck.types import Estimate, InputError, Measurement, NotMeasurable, Row
@@ -206,8 +206,7 @@ def favourable(subject: Subject, values: np.ndarray) -> tuple[np.ndarray, list[E
     if subject.task != "regression":
         anywhere = np.ones((1, len(subject.classes)), dtype=bool)
         return values, [
-            Event(str(label), "all rows", cells, anywhere)
-            for label, cells in _favourable(subject, 1)
+            Event(str(label), "all rows", cells, anywhere) for label, cells in favoured(subject, 1)
         ]
     edges = np.unique(np.quantile(values, [0.25, 0.5, 0.75]))
     code = np.searchsorted(edges, values)

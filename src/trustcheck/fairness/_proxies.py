@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.fairness._group import By
+from trustcheck.fairness._gap import By
 from trustcheck.probe import Want, probe
 from trustcheck.stats import ranks, strata
 from trustcheck.stats.intervals import Interval

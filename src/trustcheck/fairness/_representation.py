@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.fairness._conditional import cells, favourable
-from trustcheck.fairness._group import By, Event
+from trustcheck.fairness._gap import By, Event
 from trustcheck.probe import probe
 from trustcheck.stats import gaps, intervals, strata
 from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
