@@ -14,13 +14,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trustcheck import scoring, standard
-from trustcheck.stats import gaps, settle
+from trustcheck.stats import fragility, gaps, settle
 from trustcheck.types import (
     Assurance,
     Dimension,
     Estimate,
     Finding,
     Findings,
+    Fragility,
     Method,
     Profile,
     Report,
@@ -109,7 +110,7 @@ def decide(requirement: Requirement, finding: Finding | None, *, strict: bool = 
     if status is _OPEN:
         rows, group, advice = _settling(finding, metric, estimate, requirement)
         return verdict(_OPEN, f"{said} {advice}", rows_needed=rows, group=group, **more)
-    return verdict(status, said, **more)
+    return verdict(status, said, fragility=_fragility(finding, metric, requirement), **more)
 
 
 def _place(requirement: Requirement, low: float, high: float) -> VerdictStatus:
@@ -170,6 +171,39 @@ def _contested(requirement: Requirement, estimate: Estimate) -> float:
         if limit is not None and estimate.low <= limit <= estimate.high
     ]
     return min(limits, key=lambda limit: abs(limit - estimate.value))
+
+
+def _fragility(finding: Finding, metric: str, requirement: Requirement) -> Fragility | None:
+    """Return how few rows carry a verdict on a gap; None where there are no rows to count."""
+    limit = requirement.at_most
+    if finding.formula not in _BY_GROUP or metric != finding.headline:
+        return None
+    if limit is None or requirement.at_least is not None:
+        return None
+    rows = sum(int(row.get("n") or 0) for row in finding.rows)
+    found = fragility.largest_gap(**finding.statistics, limit=limit, rows=rows)
+    if found is None:
+        return None
+    changes = {"removing": found.removal, "relabelling": found.relabelling}
+    known = {doing: change for doing, change in changes.items() if change is not None}
+    exact = all(change.exact for change in known.values())
+    said = []
+    for doing, change in known.items():
+        touched = enumerate(map(sum, zip(change.hits, change.misses, strict=True)))
+        where = [
+            f"{n} {'row' if n == 1 else 'rows'} of group {_group_name(finding, g)!r}"
+            for g, n in touched
+            if n
+        ]
+        few = " and ".join(where) if exact else f"fewer than {change.rows} rows"
+        said.append(f"{doing} {few}")
+    ends = {change.becomes for change in known.values()}
+    becomes = ends.pop() if exact and len(ends) == 1 else None
+    end = f"turn this {found.verdict} into {becomes}" if becomes else f"end this {found.verdict}"
+    would = ("," if len(said) > 1 else "") + (" would" if exact else " cannot")
+    sentence = f"Fragility: {', or '.join(said)}{would} {end}."
+    removals, relabels = (None if c is None else c.rows for c in changes.values())
+    return Fragility(removals, relabels, exact, sentence) if known else None
 
 
 def _group_name(finding: Finding, index: int) -> str:

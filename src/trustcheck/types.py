@@ -393,6 +393,19 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Fragility:
+    """How few rows carry a verdict: with so many removed, or relabelled, it is another one.
+
+    ``None`` where no number of rows ends it; where ``exact`` is off, no fewer rows end it.
+    """
+
+    removals: int | None
+    relabels: int | None
+    exact: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one requirement says about one finding (or about the lack of one).
 
@@ -411,6 +424,7 @@ class Verdict:
     group: str | None = None
     point_meets: bool = False
     strict: bool = False
+    fragility: Fragility | None = None
 
     def __bool__(self) -> bool:
         if self.status is VerdictStatus.INCONCLUSIVE:
@@ -508,6 +522,11 @@ class Report:
         """Return the same findings under another profile; nothing is measured again."""
         return _judge().rejudge(self, _profiles().load(profile))
 
+    def redacted(self, min_cell: int = 10) -> Report:
+        """Return it for people who must not learn about groups with counts below ``min_cell``."""
+        redacted: Report = _redact().redact(self, min_cell)
+        return redacted
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row per finding: number, interval, limit and verdict."""
         return _report().report_frame(self)
@@ -567,6 +586,12 @@ def _report() -> Any:
     from trustcheck import report
 
     return report
+
+
+def _redact() -> Any:
+    from trustcheck.report import _redact
+
+    return _redact
 
 
 def _frame(rows: list[Row]) -> pd.DataFrame:

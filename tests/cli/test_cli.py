@@ -113,6 +113,21 @@ def test_exit_codes_tell_fail_from_unmeasured(job):
     assert main(["show", str(folder / "out" / "r.json"), "--profile", str(missing)]) == 3
 
 
+def test_show_redacts_a_report_and_refuses_a_cell_of_one(job, capsys):
+    folder, _ = job
+    saved, public = folder / "out" / "r.json", folder / "public.json"
+    main(arguments(folder, "--allow-pickle", "--probes", "fairness.demographic_parity"))
+    main(["show", str(saved), "--redact", "--out", str(public)])
+    report = tc.Report.load(public)
+    assert report.subject["redacted"] == {"min_cell": 10, "recomputable": False}
+    assert not any(finding.statistics for finding in report.findings.values())
+    main(["show", str(saved), "--redact", "300", "--out", str(public)])
+    rows = tc.Report.load(public).findings["fairness.demographic_parity"].rows
+    assert [row["n"] for row in rows] == [None, None]
+    assert main(["show", str(saved), "--redact", "1"]) == 2
+    assert "at least 2" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

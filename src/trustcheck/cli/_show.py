@@ -16,6 +16,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--profile", help="judge it by another profile; nothing is measured again")
     parser.add_argument("--out", nargs="+", type=Path, metavar="FILE", help=".html, .json or .md")
     parser.add_argument("--strict", action="store_true", help="inconclusive counts as a failure")
+    parser.add_argument(
+        "--redact",
+        nargs="?",
+        type=int,
+        const=10,
+        metavar="N",
+        help="leave out what tells about groups with counts below N (10 unless given)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -26,5 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     report = Report.load(arguments.report)
     if arguments.profile:
         report = report.judge(arguments.profile)
+    if arguments.redact is not None:
+        report = report.redacted(arguments.redact)
     write(report, arguments.out or [], quiet=False)
     return report.exit_code(strict=arguments.strict)

@@ -230,6 +230,7 @@ def _asked(verdict: Verdict) -> dict[str, Any]:
         "plain": _view.plain_words(verdict),
         "settles": _view.settles(verdict),
         "caveat": caveat,
+        "fragility": _view.fragility(verdict),
         "why": _view.why(verdict)
         if verdict.status in (VerdictStatus.NOT_MEASURED, VerdictStatus.NOT_APPLICABLE)
         else "",

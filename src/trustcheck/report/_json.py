@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
@@ -194,6 +195,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "group": verdict.group,
         "point_meets": verdict.point_meets,
         "strict": verdict.strict,
+        "fragility": None if verdict.fragility is None else asdict(verdict.fragility),
     }
 
 

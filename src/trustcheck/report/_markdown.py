@@ -33,6 +33,7 @@ def markdown(report: Report) -> str:
         "## Findings",
         findings_table(listed),
         *_section("## What would settle what is open", map(_settles, listed)),
+        *_section("## How few rows carry a verdict", map(_fragility, listed)),
         *_section("## Where the limits come from", dict.fromkeys(map(_provenance, listed))),
         *_section("## Skipped or crashed", map(_skipped, listed)),
         "## Made with",
@@ -138,7 +139,14 @@ def _section(title: str, items: Iterable[str]) -> list[str]:
 
 
 def _settles(entry: Entry) -> str:
-    said = [_view.settles(verdict) for verdict in entry.verdicts]
+    return _labelled(entry, map(_view.settles, entry.verdicts))
+
+
+def _fragility(entry: Entry) -> str:
+    return _labelled(entry, map(_view.fragility, entry.verdicts))
+
+
+def _labelled(entry: Entry, said: Iterable[str]) -> str:
     text = " ".join(filter(None, said))
     return f"{_sentence(entry.label)}: {escaped(text, 400)}" if text else ""
 

@@ -18,6 +18,7 @@ from trustcheck.types import (
     Estimate,
     Finding,
     Findings,
+    Fragility,
     InputError,
     Method,
     Profile,
@@ -202,11 +203,18 @@ def _at(read: Read, data: Mapping[str, Any], name: str, at: str) -> Any:
     return read(data[name], place)
 
 
-def _record(kind: type[_T], fields: Mapping[str, Read]) -> Callable[[Any, str], _T]:
+def _record(
+    kind: type[_T], fields: Mapping[str, Read], later: Mapping[str, Read] | None = None
+) -> Callable[[Any, str], _T]:
+    """Read one object; ``later`` are fields that older reports lack."""
+
     def read(value: Any, at: str) -> _T:
         if not isinstance(value, Mapping):
             raise _wrong(at, "an object", value)
-        got = {name: _at(field, value, name, at) for name, field in fields.items()}
+        there = {name: field for name, field in (later or {}).items() if name in value}
+        got = {
+            name: _at(field, value, name, at) for name, field in (*fields.items(), *there.items())
+        }
         try:
             return kind(**got)
         except ValueError as fault:
@@ -297,6 +305,15 @@ _profile = _record(
         "requirements": _list(_requirement),
     },
 )
+_fragility = _record(
+    Fragility,
+    {
+        "removals": _maybe(_whole),
+        "relabels": _maybe(_whole),
+        "exact": _flag,
+        "said": _text,
+    },
+)
 _verdict = _record(
     Verdict,
     {
@@ -312,6 +329,7 @@ _verdict = _record(
         "point_meets": _flag,
         "strict": _flag,
     },
+    {"fragility": _maybe(_fragility)},
 )
 _score = _record(
     Score,

@@ -157,6 +157,11 @@ def settles(verdict: Verdict) -> str:
     return said
 
 
+def fragility(verdict: Verdict) -> str:
+    """Return how few rows carry the verdict; empty where that was not counted."""
+    return "" if verdict.fragility is None else short(verdict.fragility.said, 400)
+
+
 def why(verdict: Verdict) -> str:
     """Return why a requirement was not measured, or does not apply."""
     said = verdict.message.partition(": ")[2] or verdict.message
