@@ -162,7 +162,8 @@ def squared_skill(
     else:
         constant = mean(reference_truth, [1.0] * len(reference_truth))
     trivial = mean([(t - constant) ** 2 for t in truth], weights)
-    if trivial == 0:
+    furthest = max(abs(t - constant) for t, w in zip(truth, weights, strict=True) if w > 0)
+    if furthest <= 2**-49 * max(map(abs, truth)):  # rounding of the mean, no spread
         return None
     return (
         1 - mean([(t - p) ** 2 for t, p in zip(truth, predictions, strict=True)], weights) / trivial

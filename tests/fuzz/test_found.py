@@ -147,3 +147,9 @@ def test_a_group_whose_rows_weigh_nothing_has_no_label_rate():
     assert "weight above 0" in finding([1.0, 0.0, 0.0] * 20).reason
     rates = {row["group"]: row["rate"] for row in finding([1.0, 1.0, 0.0] * 20).rows}
     assert rates == {"a": 0.0, "b": 1.0, "c": None}
+
+
+def test_equal_labels_have_no_spread_even_if_their_mean_is_rounded():
+    y = np.full(20, 0.1 + 0.2)
+    subject = tc.Subject.from_predictions(y, y + 1, sample_weight=[0.1, 0.7] * 10)
+    assert "same true value" in reliability.performance(subject).reason

@@ -167,7 +167,8 @@ def _regression(subject: Subject) -> Measurement:
         constant, where = float(np.average(truth, weights=subject.weights)), "the given labels"
     baseline = truth - constant
     # What is left of equal values when their mean has been rounded is no spread.
-    if np.abs(baseline).max() <= 8 * np.finfo(float).eps * np.abs(truth).max():
+    spread = np.abs(baseline if subject.weights is None else baseline * (subject.weights > 0))
+    if spread.max() <= 8 * np.finfo(float).eps * np.abs(truth).max():
         raise NotMeasurable(
             "every given row has the same true value, so there is nothing to explain"
         )
