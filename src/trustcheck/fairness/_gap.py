@@ -127,7 +127,7 @@ def largest_gap(
     ]
     return Measurement(
         metrics,
-        rows=_rows(names, events, successes, sizes, table),
+        rows=detail(names, events, successes, sizes, table),
         statistics={"successes": successes.tolist(), "n": sizes.tolist()},
         formula="gaps.largest_gap",
         notes=tuple(notes),
@@ -137,7 +137,7 @@ def largest_gap(
     )
 
 
-def _rows(
+def detail(
     names: tuple[str, ...],
     events: list[Event],
     successes: np.ndarray,

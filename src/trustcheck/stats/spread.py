@@ -4,7 +4,7 @@ The same two rules as in `gaps`, without counts: each group brings its estimate 
 its interval at any level, and intervals of differences are recovered from those ends (MOVER).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from trustcheck.stats.intervals import z_value
 
 Floats = NDArray[np.float64]
 #: The ends of each group's interval at a level, in the shape of the values.
-Ends = Callable[[float], tuple[ArrayLike, ArrayLike]]
+Ends = Callable[[float], Iterable[ArrayLike]]
 
 
 def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) -> LargestGap:
@@ -60,14 +60,14 @@ def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) ->
     0.15 in [0.00, 0.28] (1, 0)
     """
     values = _columns(values)
-    own = tuple(map(_columns, ends(level)))
+    own = [_columns(end) for end in ends(level)]
     known = np.isfinite(values) & np.isfinite(own[0]) & np.isfinite(own[1])
     usable = [e for e in range(values.shape[1]) if known[:, e].sum() > 1]
     if not usable:
         raise ValueError("a gap needs at least two groups in which the quantity is known")
     # One level for all quantities, that of the most groups: sound for those with fewer.
     z = simultaneous_z(int(known.sum(axis=0).max()), level=1 - (1 - level) / len(usable))
-    wide = tuple(map(_columns, ends(float(special.erf(z / 2**0.5)))))
+    wide = [_columns(end) for end in ends(float(special.erf(z / 2**0.5)))]
     gaps, lows, highs = [], [], []
     for e in usable:
         groups = np.flatnonzero(known[:, e])
