@@ -5,7 +5,7 @@ TESTS ?= tests src docs
 WORKERS ?= auto
 SUBJECTS ?= 5000
 
-.PHONY: demo test test-full fuzz lint types format clean help
+.PHONY: demo test test-full fuzz worlds lint types format clean help
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -21,6 +21,9 @@ test-full: .venv/.testing  ## the same with the long simulations
 
 fuzz: .venv/.testing  ## subjects at random: 5,000, or make fuzz SUBJECTS=20000
 	TRUSTCHECK_FUZZ=$(SUBJECTS) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
+
+worlds: .venv/.testing  ## gaps between groups in simulated worlds, the whole grid
+	TRUSTCHECK_WORLDS=full $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/worlds
 
 lint: .venv/.linting  ## style and format
 	$(BIN)/ruff check .

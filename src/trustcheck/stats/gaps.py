@@ -8,11 +8,12 @@ must hold together: `low` is the largest simultaneous lower bound.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
-from trustcheck.stats._pairs import Floats, events, lower, peak, simultaneous_z, table, top, upper
+from trustcheck.stats._pairs import Event, Floats, events, lower, peak, simultaneous_z, top, upper
 from trustcheck.stats._proportions import koopman_low
-from trustcheck.stats.intervals import wilson, z_value
+from trustcheck.stats.intervals import z_value
 
 __all__ = [
     "LargestGap",
@@ -66,8 +67,9 @@ def largest_gap(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> L
     -------
     LargestGap
         Rates inside [0, 1]. `high`: the largest pairwise Newcombe upper bound. `low`: the largest
-        Newcombe lower bound at `simultaneous_z`, at least 0. With two groups and one event this
-        is Newcombe's interval of the absolute difference.
+        simultaneous lower bound, at least 0: composed like Newcombe's, of Clopper and Pearson's
+        ends at `simultaneous_z`. With two groups and one event the interval is Newcombe's of the
+        absolute difference.
 
     Raises
     ------
@@ -151,11 +153,13 @@ class Needed:
     Attributes
     ----------
     group, rows
-        Position of the group that should grow, and by how many rows.
+        Position of the group that should grow most, and by how many rows.
     other, other_rows
-        The group that must grow with it, and by how many rows; None and 0 if none must.
+        The next group that must grow with it, and by how many rows; None and 0 if none must.
     event
         Column the rows count in: rows are rows of that column's denominator.
+    more
+        Further groups that must grow too: position and rows of each.
     """
 
     group: int
@@ -163,6 +167,7 @@ class Needed:
     other: int | None = None
     other_rows: int = 0
     event: int = 0
+    more: tuple[tuple[int, int], ...] = ()
 
 
 def groups_needed(
@@ -173,11 +178,7 @@ def groups_needed(
     level: float = 0.95,
     power_margin: float = 0.8416,
 ) -> Needed | None:
-    """Rows of which group would bring the largest gap clear of a limit.
-
-    The pair that decides is the blocking one if the observed gap is below the limit; else the one
-    whose gap exceeds the limit by most half-widths of its simultaneous interval. Other pairs are
-    not looked at; they may block next.
+    """Rows of which groups would bring the largest gap clear of a limit, on either side.
 
     Parameters
     ----------
@@ -191,9 +192,9 @@ def groups_needed(
     Returns
     -------
     Needed or None
-        The smaller group of the pair alone, if that is enough and cheaper; else both groups, to
-        a common size. No rows if the gap is settled already; None if the observed gap equals the
-        limit, which no number of rows settles.
+        The groups that should be raised to one common size: of the pair that decides, of more
+        pairs or of all, whichever takes fewest rows in all. No rows if the gap is settled
+        already; None if the observed gap equals the limit.
 
     Raises
     ------
@@ -202,68 +203,107 @@ def groups_needed(
 
     Notes
     -----
-    Supposes that the true rates are those observed. Future data then settle the pair with the
-    wanted chance if its Newcombe bound, taken at z + `power_margin` in place of z, clears the
-    limit: the distance to the limit must cover the interval and the noise of the new estimate.
+    The largest of many observed gaps overstates the true one, so with more than two groups the
+    rows to come are supposed to follow rates shrunk towards their mean. Every pair must pass (as
+    if pairs were independent), or the best one fail. Of several events only the one nearest to a
+    decision is looked at. In
+    simulated worlds the advice settles about four of five open verdicts, but where the true gap
+    exceeds the limit it asks for several times the rows that are needed.
 
     References
     ----------
-    Newcombe (1998); Schuirmann (1987) for the decision whose power this is.
+    Efron and Morris (1975), Data analysis using Stein's estimator and its generalizations;
+    DerSimonian and Laird (1986) for the spread of the rates.
 
     Examples
     --------
     >>> from trustcheck.stats.gaps import groups_needed
     >>> groups_needed([300, 30], [1000, 90], 0.10)
-    Needed(group=1, rows=546, other=None, other_rows=0, event=0)
+    Needed(group=1, rows=542, other=None, other_rows=0, event=0, more=())
     """
     found = largest_gap(successes, n, level=level)
     if abs(found.value - limit) < 1e-9:
         return None
-    passing = found.value < limit
+    z, passing = z_value(level), found.value < limit
+    settled = found.high <= limit or found.low > limit
     peaks = []
     for event in events(successes, n, level):
-        if passing:
-            near, z = upper(event, z_value(level)), z_value(level)
-        else:
-            gap, z = np.subtract.outer(event.rates, event.rates), event.z
+        near = upper(event, z)
+        if not passing:
+            gap = np.subtract.outer(event.rates, event.rates)
             with np.errstate(divide="ignore"):  # -1 from its lower bound of -1
-                near = (gap - limit) / (gap - lower(event, z))
-        peaks.append((*peak(near, event), z))
-    _, pair, column, z = top(peaks)
-    rates, sizes = (a[list(pair), column] for a in table(successes, n))
-    slack = abs(limit - (rates[0] - rates[1]))
-    # To pass, the higher rate may climb and the lower one fall by the slack in all; to fail, the
-    # other way round. The fall of a rate is the climb of its complement.
-    shares = np.abs(rates - ([0, 1] if passing else [1, 0]))
-    order = np.argsort(sizes, kind="stable")
-    small, large = (pair[o] for o in order)
-    if found.high <= limit or found.low > limit:
-        return Needed(small, 0, event=column)
-    alone, together = _growth(shares[order], sizes[order], slack, z + power_margin)
-    if alone <= together.sum():
-        return Needed(small, _whole(alone), event=column)
-    return Needed(small, _whole(together[0]), large, _whole(together[1]), column)
+                near = (gap - limit) / (gap - lower(event, event.z))
+        peaks.append((*peak(near, event), near, event))
+    _, pair, column, near, event = top(peaks)
+    if settled:
+        return Needed(min(pair, key=lambda g: event.sizes[event.groups == g][0]), 0, event=column)
+    np.fill_diagonal(near, -np.inf)
+    order = np.argsort(-np.maximum(near.max(axis=0), near.max(axis=1)), kind="stable")
+    plans = []
+    count = 2
+    while True:
+        plans.append(_raised(event, order[:count], limit, z, float(special.ndtr(power_margin))))
+        if count >= len(order):
+            break
+        count *= 2
+    rows = min(plans, key=lambda plan: float(plan.sum()))
+    grown = [g for g in np.argsort(-rows, kind="stable") if rows[g]]
+    (first, most), *rest = [(int(event.groups[g]), int(rows[g])) for g in grown]
+    if not rest:
+        return Needed(first, most, event=column)
+    (second, next_most), *others = rest
+    return Needed(first, most, second, next_most, column, tuple(others))
 
 
-def _growth(shares: Floats, sizes: Floats, slack: float, z: float) -> tuple[float, Floats]:
-    """Rows with which the upper bounds of two shares exceed them by `slack` in quadrature.
+def _raised(
+    event: Event, groups: NDArray[np.intp], limit: float, z: float, chance: float
+) -> Floats:
+    """Rows that raise these groups to the common size at which the limit is cleared."""
+    few, many = 0.0, 30.0  # powers of 2
+    sizes = event.sizes
 
-    First the rows of the first share alone (inf if the second leaves no room), then those of
-    both that bring them to a common size.
-    """
+    def raised(size: float) -> Floats:
+        m = sizes.copy()
+        m[groups] = np.maximum(m[groups], size)
+        return m
 
-    def climb(m: Floats | float) -> Floats:
-        return np.asarray(wilson(shares * m, m, z=z).high - shares)
-
-    room = slack**2 - climb(sizes)[1] ** 2
-    end = shares[0] + np.sqrt(max(room, 0))
-    alone = z * z * end * (1 - end) / room if room > 0 else np.inf  # Wilson's equation for n
-    few, many = 0.0, 64.0  # powers of 2
-    for _ in range(60):
+    for _ in range(24):
         middle = (few + many) / 2
-        few, many = (few, middle) if np.hypot(*climb(2**middle)) <= slack else (middle, many)
-    return float(alone - sizes[0]), np.maximum(2**many - sizes, 0)
+        clear = 1 - _open(event, raised(2**middle), limit, z) >= chance
+        few, many = (few, middle) if clear else (middle, many)
+    rows = np.ceil(raised(2**many) - sizes)
+    if not rows.any():  # the wanted chance is rounded away; still it takes new rows to settle
+        rows[groups[sizes[groups].argmin()]] = 1
+    return rows
 
 
-def _whole(rows: float) -> int:
-    return max(int(np.ceil(rows)), 1)
+def _open(event: Event, sizes: Floats, limit: float, z: float) -> float:
+    """Chance that the interval still holds the limit once the groups have these sizes."""
+    truth, new = _shrunk(event, limit), (sizes - event.sizes) / sizes
+    rates = (1 - new) * event.rates + new * truth
+    # Two rates are taken as observed, so the luck of the present rows has to count as noise too.
+    noise = (new if len(sizes) > 2 else 1.0) * truth * (1 - truth) / sizes
+    grown = event._replace(rates=rates, sizes=sizes)
+    scatter = np.sqrt(np.maximum(np.add.outer(noise, noise), 1e-24))
+    ends = (limit - np.stack([lower(grown, grown.z), upper(grown, z)])) / scatter
+    ends[:, range(len(sizes)), range(len(sizes))] = np.inf
+    unfailed, passed = special.log_ndtr(ends)
+    return float(np.exp(unfailed.min()) - np.exp(passed.sum()))
+
+
+def _shrunk(event: Event, limit: float) -> Floats:
+    """Rates drawn towards their mean by what their noise explains; inside (0, 1).
+
+    They are taken to spread by at least a fifth of the limit, lest a few alike look all equal.
+    Two rates say nothing about how rates spread, and stay.
+    """
+    p, n = event.rates, event.sizes
+    if len(p) == 2:
+        return np.clip(p, 1e-3, 1 - 1e-3)
+    common = (p * n + 0.5).sum() / (n + 1).sum()
+    weight = n / (common * (1 - common))
+    excess = (weight * (p - np.average(p, weights=weight)) ** 2).sum() - (len(p) - 1)
+    spread = excess / (weight.sum() - (weight**2).sum() / weight.sum())
+    spread = max(spread, (0.2 * limit) ** 2)
+    mean = np.average(p, weights=1 / (1 / weight + spread))
+    return np.clip(mean + (p - mean) * spread / (spread + 1 / weight), 1e-3, 1 - 1e-3)

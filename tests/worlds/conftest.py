@@ -1,0 +1,6 @@
+"""The worlds are imported by name."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
