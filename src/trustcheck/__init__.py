@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         security,
     )
     from trustcheck._evaluate import evaluate, plan
+    from trustcheck.store import open_store
     from trustcheck.subject import Context, Feature, Remote, Schema, Subject
     from trustcheck.types import (
         Estimate,
@@ -76,6 +77,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fairness",
+    "open_store",
     "plan",
     "privacy",
     "reliability",
@@ -86,6 +88,7 @@ __all__ = [
 # Where each name lives; what is not listed is a noun of ``types``. All load on first use.
 _HOMES = {
     "evaluate": "_evaluate",
+    "open_store": "store",
     "plan": "_evaluate",
     "Context": "subject",
     "Feature": "subject",
