@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from trustcheck._evaluate import evaluate, plan
     from trustcheck.store import open_store
-    from trustcheck.subject import Context, Feature, Remote, Schema, Subject
+    from trustcheck.subject import Context, Feature, Remote, Schema, Subject, col
     from trustcheck.types import (
         Estimate,
         Finding,
@@ -72,6 +72,7 @@ __all__ = [
     "TrustInconclusiveWarning",
     "Verdict",
     "accountability",
+    "col",
     "datasets",
     "drift",
     "evaluate",
@@ -95,6 +96,7 @@ _HOMES = {
     "Remote": "subject",
     "Schema": "subject",
     "Subject": "subject",
+    "col": "subject",
 }
 
 

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+import trustcheck as tc
 from trustcheck.search._check import violations
 from trustcheck.subject import Schema
 
@@ -60,3 +61,29 @@ def test_tables_that_do_not_match_are_refused():
         violations(FRAME[:2], FRAME, SCHEMA)
     with pytest.raises(ValueError, match="dtype"):
         violations(FRAME.astype({"age": float}), FRAME, SCHEMA)
+
+
+def test_relations_groups_and_directions_are_named_when_broken():
+    frame = pd.DataFrame(
+        {
+            "open": [1, 2],
+            "total": [3, 4],
+            "kind": ["a", "b"],
+            "c_x": [1, 0],
+            "c_y": [0, 1],
+            "age": 9,
+        }
+    )
+    schema = Schema(
+        list(Schema.infer(pd.concat([frame, frame * 3])).values()),
+        [
+            tc.col("open") <= tc.col("total"),
+            (tc.col("kind") == "a").implies(tc.col("total") / tc.col("open") >= 2),
+        ],
+        [("c_x", "c_y")],
+    ).edit(age={"low": 0, "direction": "up"})
+    changed = frame.assign(open=[2, 5], age=[10, 8], c_x=[1, 1])
+    assert violations(changed, frame, schema) == [
+        {"if kind == 'a' then 2 <= total / open: broken"},
+        {"open <= total: broken", "c_x: not exactly one of its group", "age: may only go up"},
+    ]

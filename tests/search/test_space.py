@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trustcheck.search._check import violations
 from trustcheck.search._space import Space
-from trustcheck.subject import Schema
+from trustcheck.subject import Schema, col
 
 
 def mixed(n=60, seed=0):
@@ -98,3 +98,52 @@ def test_infinite_cells_are_left_alone_like_missing_ones():
     points = space.snap(rows, np.full((4, 2), 2.5))
     assert space.decode(rows, points)["age"].tolist()[1] == np.inf
     assert np.isfinite(space.distance(rows, points)).all()
+
+
+def related(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    total, colour = rng.integers(1, 30, n), rng.integers(3, size=n)
+    frame = pd.DataFrame(
+        {
+            "total": total,
+            "open": rng.binomial(total, 0.5),
+            "closed": 0,
+            "rate": rng.normal(size=n),
+            "age": rng.integers(18, 80, n),
+            "status": np.where(rng.random(n) < 0.3, "new", "old"),
+            **{f"c_{k}": (colour == k).astype(int) for k in range(3)},
+        }
+    )
+    frame["closed"] = frame["total"] - frame["open"]
+    frame.loc[frame["status"] == "new", "rate"] = rng.uniform(
+        0, 1, (frame["status"] == "new").sum()
+    )
+    schema = Schema.infer(frame).edit(age={"direction": "up"})
+    return frame, schema.relate(
+        col("closed") == col("total") - col("open"),
+        (col("status") == "new").implies((col("rate") >= 0) & (col("rate") <= 1)),
+        (col("c_1") == 0) | (col("age") < 75) | (col("total") > 3),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), norm=st.sampled_from(["l2", "linf"]), radius=st.floats(0.01, 4))
+def test_points_pulled_in_keep_relations_groups_and_directions(seed, norm, radius):
+    frame, schema = related(seed=seed % 7)
+    rng = np.random.default_rng(seed)
+    space = space_of(frame[:20], schema, norm, 0.5)
+    assert "c" in space.names
+    assert {"c_0", "c_1", "c_2"} < set(space.columns)
+    rows = np.repeat(np.arange(20), 4)
+    points = space.own[rows] + rng.standard_cauchy((80, len(space.names))) * space.scale
+    levels = [max(len(f.levels), 1) for f in space.features]
+    points = np.where(space.categorical, rng.integers(levels, size=points.shape), points)
+    pulled = space.pull(rows, points, np.full(80, radius))
+    changed, original = space.decode(rows, pulled), frame.iloc[rows].reset_index(drop=True)
+    own_fault = np.array([bool(rules) for rules in violations(original, original, schema)])
+    assert not any(
+        rules
+        for rules, old in zip(violations(changed, original, schema), own_fault, strict=True)
+        if not old
+    )
+    assert space.changed(rows, pulled).any()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.search import _moves
+from trustcheck.search._repair import repair
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,8 @@ class Search:
         new = np.zeros(len(rows), dtype=bool)
         new[list(places.values())] = True
         new &= wanted
+        if self.space.relations:
+            new[new] = self.space.valid(rows[new], points[new])
         at = np.flatnonzero(new & (_rank(rows, new) < self.left[rows]))
         if at.size:
             slot = (self.used[rows[at]] + _rank_by(rows[at], np.arange(len(at)))) % TRAIL
@@ -249,6 +252,7 @@ def _guided_round(
     who, j, k = np.nonzero(cell & (tried != center[:, :, None]))
     points = center[who]
     points[np.arange(len(who)), j] = tried[who, j, k]
+    points = repair(space, rows[who], points)
     got = search.margins(rows[who], points)
     gains = np.zeros(tried.shape)
     gains[who, j, k] = np.where(np.isfinite(got), got - margin[who], 0.0)

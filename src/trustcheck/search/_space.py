@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.subject._schema import as_numbers
+from trustcheck.search._repair import repair
+from trustcheck.subject._relations import values_of
+from trustcheck.subject._schema import Group, as_numbers, grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from trustcheck.subject import Feature, Schema
+    from trustcheck.subject import Feature, Relation, Schema
 
 NORMS = ("l2", "linf")
 
@@ -45,10 +47,15 @@ class Space:
         Which features hold categories, and which whole numbers.
     scale : ndarray, shape (d,)
         Robust scales of numbers.
+    relations : tuple of Relation
+        What valid rows keep, as far as a change could break it.
+    groups : mapping of str to Group
+        Features that are one-hot groups of columns.
     """
 
     frame: pd.DataFrame
     features: tuple[Feature, ...]
+    groups: Mapping[str, Group]
     norm: str
     category: float
     own: np.ndarray
@@ -58,6 +65,7 @@ class Space:
     categorical: np.ndarray
     whole: np.ndarray
     scale: np.ndarray
+    relations: tuple[Relation, ...]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, schema: Schema, *, norm: str, category: float) -> Space:
@@ -73,36 +81,61 @@ class Space:
         >>> space.decode(np.array([0]), points).to_dict("records")
         [{'age': 32, 'job': 'b'}]
         """
+        groups = grouped(schema, frame)
+        members = {name for group in groups.values() for name in group.columns}
         features = tuple(
             _held(schema[str(name)], frame[name])
             for name in frame
             if _may_change(schema[str(name)])
-        )
-        own = _encode(frame, features)
+            and str(name) not in members
+            and not any(str(name) in group for group in schema.one_hot)
+        ) + tuple(group.feature for group in groups.values())
+        own = _encode(frame, features, groups)
         lows = np.array([-np.inf if f.low is None else f.low for f in features])
         highs = np.array([np.inf if f.high is None else f.high for f in features])
-        return cls(
+        low, high = np.fmin(lows, own), np.fmax(highs, own)
+        for j, feature in enumerate(features):
+            if feature.direction == "up":
+                low[:, j] = own[:, j]
+            elif feature.direction == "down":
+                high[:, j] = own[:, j]
+        space = cls(
             frame,
             features,
+            groups,
             norm,
             category,
             own,
-            np.fmin(lows, own),
-            np.fmax(highs, own),
+            low,
+            high,
             np.isfinite(own),
             np.array([not f.is_numeric for f in features], dtype=bool),
-            np.array([_is_whole(f, frame[f.name]) for f in features], dtype=bool),
+            np.array(
+                [f.name not in groups and _is_whole(f, frame[f.name]) for f in features], dtype=bool
+            ),
             np.array([f.scale for f in features]),
+            (),
         )
+        moves = [r for r in schema.relations if not r.columns.isdisjoint(space.columns)]
+        return replace(space, relations=tuple(moves))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features that may change."""
         return tuple(feature.name for feature in self.features)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that may change: a one-hot group has several."""
+        return tuple(
+            column
+            for name in self.names
+            for column in (self.groups[name].columns if name in self.groups else (name,))
+        )
+
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Return other rows as codes; levels that were not seen as missing."""
-        codes = _encode(frame, self.features)
+        codes = _encode(frame, self.features, self.groups)
         return np.where(self.categorical & (codes < 0), np.nan, codes)
 
     def decode(self, rows: np.ndarray, points: np.ndarray) -> pd.DataFrame:
@@ -111,8 +144,26 @@ class Space:
         changed = self.changed(rows, points)
         for j in np.flatnonzero(changed.any(axis=0)):
             at, feature = np.flatnonzero(changed[:, j]), self.features[j]
-            frame[feature.name] = _write(frame[feature.name], feature, at, points[at, j])
+            if feature.name in self.groups:
+                for place, name in enumerate(self.groups[feature.name].columns):
+                    numbers = (points[at, j] == place).astype(float)
+                    frame[name] = _write_numbers(frame[name], at, numbers)
+            else:
+                frame[feature.name] = _write(frame[feature.name], feature, at, points[at, j])
         return frame
+
+    def values(self, rows: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns that relations read, as :func:`values_of` gives them."""
+        return values_of(
+            self.decode(rows, points), frozenset().union(*(r.columns for r in self.relations))
+        )
+
+    def valid(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Whether points keep every relation, shape (q,)."""
+        if not self.relations:
+            return np.ones(len(rows), dtype=bool)
+        values = self.values(rows, points)
+        return np.logical_and.reduce([relation.holds(values) for relation in self.relations])
 
     def changed(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Whether each cell differs from the row's own, shape (q, d)."""
@@ -144,7 +195,7 @@ class Space:
         whole = own + np.trunc(steps + np.copysign(1e-9, steps))
         points = np.where(self.whole, whole, points)
         points = np.where(self.free[rows], points, own)
-        return self._as_stored(points, own)
+        return repair(self, rows, self.as_stored(points, own))
 
     def pull(self, rows: np.ndarray, points: np.ndarray, radius: np.ndarray) -> np.ndarray:
         """Return valid points within a radius of their rows, shape (q,) of radii.
@@ -167,11 +218,13 @@ class Space:
             pulled = own + (points - own) * part
         return self.snap(rows, np.where(self.categorical, points, pulled))
 
-    def _as_stored(self, points: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def as_stored(self, points: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Round, towards the row, to the precision in which the frame keeps its numbers."""
         for j, feature in enumerate(self.features):
+            if self.categorical[j]:
+                continue
             kind = _numpy_dtype(self.frame[feature.name])
-            if not self.categorical[j] and kind.kind == "f" and kind.itemsize < 8:
+            if kind.kind == "f" and kind.itemsize < 8:
                 wanted, here = points[:, j], own[:, j]
                 stored = wanted.astype(kind)
                 beyond = np.abs(stored - here) > np.abs(wanted - here)
@@ -189,8 +242,6 @@ def _may_change(feature: Feature) -> bool:
 
 def _held(feature: Feature, column: pd.Series) -> Feature:
     """Leave out levels that the column's dtype cannot hold."""
-    from dataclasses import replace
-
     import pandas as pd
 
     if feature.is_numeric or not isinstance(column.dtype, pd.CategoricalDtype):
@@ -199,12 +250,17 @@ def _held(feature: Feature, column: pd.Series) -> Feature:
     return replace(feature, levels=tuple(level for level in feature.levels if level in held))
 
 
-def _encode(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
+def _encode(
+    frame: pd.DataFrame, features: Sequence[Feature], groups: Mapping[str, Group]
+) -> np.ndarray:
     """Codes of the features; a level that was not seen is -1."""
     import pandas as pd
 
     codes = np.full((len(frame), len(features)), np.nan)
     for j, feature in enumerate(features):
+        if feature.name in groups:
+            codes[:, j] = groups[feature.name].codes(frame)
+            continue
         column = frame[feature.name]
         if feature.is_numeric:
             numbers = as_numbers(column)
@@ -219,13 +275,18 @@ def _encode(frame: pd.DataFrame, features: Sequence[Feature]) -> np.ndarray:
 def _write(column: pd.Series, feature: Feature, at: np.ndarray, codes: np.ndarray) -> pd.Series:
     import pandas as pd
 
+    if feature.is_numeric:
+        return _write_numbers(column, at, codes)
     written = column.copy()
     dtype: Any = column.dtype
-    if feature.is_numeric:
-        written.iloc[at] = codes.astype(_numpy_dtype(column))
-    else:
-        levels = [feature.levels[int(code)] for code in codes]
-        written.iloc[at] = pd.array(levels, dtype=dtype)
+    levels = [feature.levels[int(code)] for code in codes]
+    written.iloc[at] = pd.array(levels, dtype=dtype)
+    return written
+
+
+def _write_numbers(column: pd.Series, at: np.ndarray, numbers: np.ndarray) -> pd.Series:
+    written = column.copy()
+    written.iloc[at] = numbers.astype(_numpy_dtype(column))
     return written
 
 

@@ -11,16 +11,20 @@ from trustcheck.subject._artefact import (
 )
 from trustcheck.subject._context import Context
 from trustcheck.subject._foreign import Remote
+from trustcheck.subject._relations import Expression, Relation, col
 from trustcheck.subject._schema import Feature, Schema
 from trustcheck.subject._subject import Subject
 
 __all__ = [
     "Context",
+    "Expression",
     "Feature",
     "PickleScan",
+    "Relation",
     "Remote",
     "Schema",
     "Subject",
+    "col",
     "files_of",
     "hash_of",
     "locate",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustcheck.subject import _labels, _table
+from trustcheck.subject._relations import check
 from trustcheck.subject._schema import Schema
 from trustcheck.types import InputError
 
@@ -140,8 +141,15 @@ def schema(given: Any, source: Table) -> Schema:
         return given
     assert source.frame is not None
     changes = dict(given or {})
+    # Fields of a feature are a mapping; so a column of that name is no trouble.
+    relations = changes.get("relations")
+    if relations is not None and not isinstance(relations, Mapping):
+        del changes["relations"]
     kinds = {name: fields["kind"] for name, fields in changes.items() if "kind" in fields}
-    return Schema.infer(source.frame[source.features], kinds).edit(**changes)
+    found = Schema.infer(source.frame[source.features], kinds).edit(**changes)
+    if relations is None or isinstance(relations, Mapping):
+        return found
+    return found.relate(*check(relations, found), only=True)
 
 
 def pooled(truth: pd.Series | None, predicted: pd.Series | None) -> pd.Series | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustcheck.subject import _relations
 from trustcheck.types import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trustcheck.subject._relations import Relation
+
+DIRECTIONS = ("up", "down")
 KINDS = ("numeric", "integer", "boolean", "categorical", "datetime", "text")
 #: Text columns with more levels than this, most of them rare, are free text.
 TEXT_LEVELS = 50
@@ -38,6 +43,8 @@ class Feature:
         Share of missing values, 0 to 1.
     immutable : bool
         Probes leave it as it is.
+    direction : {"up", "down"} or None
+        The only way somebody could change it (an age goes up), for attacks and recourse.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Feature:
     shares: tuple[float, ...] = ()
     missing: float = 0.0
     immutable: bool = False
+    direction: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,6 +65,12 @@ class Feature:
             raise InputError(f"feature {self.name!r}: scale must be above 0")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise InputError(f"feature {self.name!r}: low is above high")
+        if self.direction is not None and (
+            self.direction not in DIRECTIONS or self.kind not in ("numeric", "integer")
+        ):
+            raise InputError(
+                f"feature {self.name!r}: direction is 'up' or 'down', and only numbers have one"
+            )
 
     @property
     def is_numeric(self) -> bool:
@@ -65,27 +79,62 @@ class Feature:
 
 
 class Schema(Mapping[str, Feature]):
-    """The features by name; prints as a table; ``edit`` returns a changed copy.
+    """The features by name; prints as a table; ``edit`` and ``relate`` return a changed copy.
+
+    Parameters
+    ----------
+    features : list of Feature
+    relations : sequence of Relation
+        What every valid row keeps, written with ``tc.col``.
+    one_hot : sequence of sequence of str
+        Groups of 0/1 columns of which every row sets exactly one: one variable together.
 
     Examples
     --------
-    >>> import pandas as pd
+    >>> import pandas as pd, trustcheck as tc
     >>> frame = pd.DataFrame({"age": [20, 30, 40, 50], "job": ["a", "a", "b", "a"]})
     >>> schema = Schema.infer(frame).edit(age={"immutable": True})
     >>> schema["age"].kind, schema["age"].immutable, schema["job"].levels
     ('integer', True, ('a', 'b'))
+    >>> schema.relate((tc.col("job") == "b").implies(tc.col("age") >= 30)).relations
+    (if job == 'b' then 30 <= age,)
     """
 
-    __slots__ = ("_features",)
+    __slots__ = ("_features", "one_hot", "relations")
 
-    def __init__(self, features: list[Feature]) -> None:
+    def __init__(
+        self,
+        features: list[Feature],
+        relations: Iterable[Relation] = (),
+        one_hot: Iterable[Iterable[str]] = (),
+    ) -> None:
         self._features = {feature.name: feature for feature in features}
+        self.relations = _relations.check(relations, self._features)
+        self.one_hot = tuple(map(tuple, one_hot))
+        named = [name for group in self.one_hot for name in group]
+        unknown = sorted(set(named) - set(self._features))
+        if unknown or len(named) > len(set(named)):
+            raise InputError(
+                f"one_hot names no feature: {', '.join(unknown)}"
+                if unknown
+                else "a column belongs to at most one group of one_hot"
+            )
 
     @classmethod
     def infer(cls, frame: pd.DataFrame, kinds: Mapping[str, str] | None = None) -> Schema:
-        """Read kinds, ranges, scales and levels off a table; ``kinds`` names known kinds."""
+        """Read kinds, ranges, scales and levels off a table; ``kinds`` names known kinds.
+
+        Also relations ``a <= b`` and ``a == b`` between numbers, and one-hot groups, where all
+        of at least 300 rows keep them and columns that know nothing of one another would not.
+        """
         known = kinds or {}
-        return cls([_infer(str(name), frame[name], known.get(str(name))) for name in frame.columns])
+        found = [_infer(str(name), frame[name], known.get(str(name))) for name in frame.columns]
+        features = {feature.name: feature for feature in found}
+        named = frame.set_axis([str(name) for name in frame.columns], axis=1)
+        groups = _relations.one_hot(named, features)
+        grouped = {name for group in groups for name in group}
+        free = {name: feature for name, feature in features.items() if name not in grouped}
+        return cls(found, _relations.infer(named, free), groups)
 
     def edit(self, **changes: Mapping[str, Any]) -> Schema:
         """Return a copy with features changed, e.g. ``edit(age={"immutable": True})``.
@@ -103,7 +152,12 @@ class Schema(Mapping[str, Feature]):
             if unknown:
                 raise InputError(f"feature {name!r} has no field {', '.join(unknown)}")
             features[name] = replace(features[name], **fields)
-        return Schema(list(features.values()))
+        return Schema(list(features.values()), self.relations, self.one_hot)
+
+    def relate(self, *relations: Relation, only: bool = False) -> Schema:
+        """Return a copy with more relations; with ``only``, with these and no others."""
+        kept = () if only else self.relations
+        return Schema(list(self.values()), (*kept, *relations), self.one_hot)
 
     def __getitem__(self, name: str) -> Feature:
         return self._features[name]
@@ -116,7 +170,39 @@ class Schema(Mapping[str, Feature]):
 
     def __repr__(self) -> str:
         head = f"{'feature':<24} {'kind':<12} {'range or levels':<36} {'scale':>10}  missing"
-        return "\n".join([head, *(_line(feature) for feature in self.values())])
+        lines = [head, *(_line(feature) for feature in self.values())]
+        lines += [f"relation: {relation}" for relation in self.relations]
+        lines += [f"one of: {', '.join(group)}" for group in self.one_hot]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A one-hot group of columns as one categorical feature, whose levels are the columns."""
+
+    feature: Feature
+    columns: tuple[str, ...]
+
+    def codes(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the column each row sets, shape (n,); nan where it is not exactly one."""
+        table = np.column_stack([as_numbers(frame[name]) for name in self.columns])
+        fine = (np.isin(table, (0, 1))).all(axis=1) & (table.sum(axis=1) == 1)
+        return np.where(fine, np.argmax(table == 1, axis=1), np.nan)
+
+
+def grouped(schema: Schema, frame: pd.DataFrame) -> dict[str, Group]:
+    """Return the one-hot groups that may change, under a name of their own."""
+    found = {}
+    for columns in schema.one_hot:
+        if any(schema[name].immutable for name in columns):
+            continue
+        same = takewhile(lambda letters: len(set(letters)) == 1, zip(*columns, strict=False))
+        name = "".join(letters[0] for letters in same).rstrip("_=:.- ") or " | ".join(columns)
+        name = name if name not in schema else f"{name} (one of {len(columns)})"
+        shares = [float(np.nanmean(as_numbers(frame[column]))) for column in columns]
+        feature = Feature(name, "categorical", levels=columns, shares=tuple(shares))
+        found[name] = Group(feature, columns)
+    return found
 
 
 def robust_scale(values: np.ndarray) -> float:
@@ -216,4 +302,5 @@ def _line(feature: Feature) -> str:
         more = f" … ({len(feature.levels)} levels)" if len(feature.levels) > 4 else ""
         span, scale = shown + more, ""
     fixed = "  immutable" if feature.immutable else ""
+    fixed += f"  only {feature.direction}" if feature.direction else ""
     return f"{feature.name:<24} {feature.kind:<12} {span:<36} {scale:>10}  {feature.missing:.1%}{fixed}"
