@@ -9,6 +9,7 @@ import importlib.metadata
 import warnings
 
 from trustcheck.probe import PILLARS, Probe, probes_in
+from trustcheck.types import InputError
 
 ENTRY_POINTS = "trustcheck.probes"
 
@@ -66,7 +67,7 @@ def find(name: str) -> list[Probe]:
 
     Raises
     ------
-    ValueError
+    InputError
         If nothing has that name; the message offers the nearest ones.
     """
     known = probes()
@@ -77,4 +78,4 @@ def find(name: str) -> list[Probe]:
         return pillar
     near = difflib.get_close_matches(name, [*known, *PILLARS], n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise ValueError(f"there is no probe or pillar {name!r}{hint}")
+    raise InputError(f"there is no probe or pillar {name!r}{hint}")

@@ -132,9 +132,10 @@ def test_show_redacts_a_report_and_refuses_a_cell_of_one(job, capsys):
     ("change", "message"),
     [
         (["--target", "wages"], "no column 'wages'"),
-        (["--sensitive", "tribe"], "'tribe', but X has no such column"),
+        (["--sensitive", "tribe"], "no column 'tribe'"),
         (["--profile", "nowhere.toml"], "no profile 'nowhere.toml'"),
         (["--positive", "maybe"], "no label of column 'paid'"),
+        (["--probes", "fairness.parity"], "there is no probe or pillar 'fairness.parity'"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_a_sentence(job, capsys, change, message):

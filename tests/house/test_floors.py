@@ -24,7 +24,7 @@ FLOORS = {
     **dict.fromkeys(("probe", "runner", "subject", "search"), 1),
     **dict.fromkeys(PILLARS, 2),
     **dict.fromkeys(("catalog", "judge", "scoring", "profiles", "datasets"), 3),
-    **dict.fromkeys(("_evaluate", "_progress", "_secrets", "report", "store"), 4),
+    **dict.fromkeys(("_evaluate", "_progress", "_secrets", "jobs", "report", "store"), 4),
     **dict.fromkeys(("__init__", "__main__", "cli"), 5),
 }
 # Rooms that may reach less than their floor allows.

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from trustcheck._secrets import masked
 from trustcheck.types import InputError, TrustError
 
 NO_REPORT = 2
@@ -16,7 +17,7 @@ NO_REPORT = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    from trustcheck.cli import _demo, _documents, _probes, _run, _show
+    from trustcheck.cli import _demo, _documents, _plan, _probes, _run, _schema, _show
 
     parser = argparse.ArgumentParser(
         prog="trustcheck",
@@ -25,13 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         " 3 inconclusive or required but unmeasured.",
     )
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    for command in (_demo, _run, _show, _probes, _documents):
+    for command in (_demo, _run, _plan, _show, _probes, _documents, _schema):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except (InputError, TrustError, FileNotFoundError, PermissionError) as fault:
-        print(f"trustcheck: {fault}", file=sys.stderr)
+        print(f"trustcheck: {masked(str(fault))}", file=sys.stderr)
         return NO_REPORT
     except KeyboardInterrupt:
         print("trustcheck: interrupted; no report was written", file=sys.stderr)
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - a job must see exit code 2, whatever broke
         import traceback
 
-        traceback.print_exc()
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
         print(
             f"trustcheck: internal error ({type(fault).__name__}); please report it",
             file=sys.stderr,

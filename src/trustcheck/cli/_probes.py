@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trustcheck.cli._inputs import add_subject_options, read_subject
+
+if TYPE_CHECKING:
+    from trustcheck.probe import Probe
 
 _INDENT = " " * 34
 
@@ -28,12 +31,8 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a few lines per probe."""
     from trustcheck import catalog
-    from trustcheck.types import InputError
 
-    try:
-        found = catalog.find(arguments.name) if arguments.name else list(catalog.probes().values())
-    except ValueError as fault:
-        raise InputError(str(fault)) from fault
+    found = catalog.find(arguments.name) if arguments.name else list(catalog.probes().values())
     if arguments.files is None:
         for probe in found:
             print(f"{probe.id:<33} {probe.question}")
@@ -42,10 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from trustcheck._evaluate import plan
 
-    planned = plan(read_subject(arguments, *arguments.files), found)
+    print_plan(plan(read_subject(arguments, *arguments.files), found))
+    return 0
+
+
+def print_plan(planned: list[tuple[Probe, str | None]]) -> None:
+    """Print what would run, and why the rest would be skipped."""
     for probe, reason in planned:
         print(f"{probe.key:<33} {probe.question}")
         print(_INDENT + (f"skipped: {reason}" if reason else f"runs; rows sent: {probe.cost}"))
     runs = sum(reason is None for _, reason in planned)
     print(f"{runs} of {len(planned)} would run.")
-    return 0

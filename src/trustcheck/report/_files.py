@@ -15,6 +15,7 @@ ENDINGS = {
     ".json": "json",
     ".md": "markdown",
     ".markdown": "markdown",
+    ".xml": "junit",
 }
 
 
@@ -90,8 +91,15 @@ def _markdown(report: Report) -> bytes:
     return _markdown.markdown(report).encode("utf-8")
 
 
+def _junit(report: Report) -> bytes:
+    from trustcheck.report import _junit
+
+    return _junit.junit(report)
+
+
 _FORMS: Mapping[str, Callable[[Report], bytes]] = {
     "html": _html,
     "json": _json,
     "markdown": _markdown,
+    "junit": _junit,
 }

@@ -1,0 +1,175 @@
+"""One run of a job: measure, judge, compare, watch, write, remember."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trustcheck._secrets import known
+from trustcheck.jobs._inputs import Inputs, Source, subject_of
+from trustcheck.types import InputError, Profile, Report
+
+if TYPE_CHECKING:
+    from trustcheck.jobs._schema import Job, Rows
+    from trustcheck.store import Store
+
+FAILED, UNDECIDED = 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run.
+
+    Parameters
+    ----------
+    report : Report
+    code : int
+        0 pass, 1 a measured fail (a requirement, the ratchet or an alarm), 3 undecided.
+    said : tuple of str
+        What ratchet, monitor and history had to say.
+    outputs : tuple of Path
+        Files written.
+    """
+
+    report: Report
+    code: int
+    said: tuple[str, ...] = ()
+    outputs: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is collected on the way; the exit code only ever gets graver."""
+
+    code: int
+    said: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def worsen(self, code: int) -> None:
+        self.code = FAILED if FAILED in (code, self.code) else max(code, self.code)
+
+
+def inputs_of(job: Job) -> Inputs:
+    """Return what a job tests, in the terms that the command line uses too."""
+    folder, model, data, context = job._folder, job.model, job.data, job.context  # noqa: SLF001
+
+    def source(rows: Rows | None) -> Source | None:
+        if rows is None:
+            return None
+        return Source(None if rows.path is None else folder / rows.path, rows.url, rows.query)
+
+    given = source(data)
+    assert given is not None
+    return Inputs(
+        model=str(model.import_) if model.path is None else folder / model.path,
+        data=given,
+        reference=source(job.reference),
+        target=data.target,
+        sensitive=data.sensitive,
+        features=data.features,
+        positive=data.positive,
+        task=data.task,
+        weight=data.weight,
+        cluster=data.cluster,
+        time=data.time,
+        classes=model.classes,
+        name=job.name,
+        seed=job.seed,
+        allow_pickle=model.allow_pickle,
+        trust=model.trust,
+        sha256=model.sha256,
+        documents=None if context.documents is None else folder / context.documents,
+        costs=context.costs,
+        decisions=None if context.decisions is None else Source(folder / context.decisions),
+        rules=context.rules,
+        guard=context.guard,
+        folder=folder,
+        remedy="write allow_pickle = true into [model]",
+    )
+
+
+def profile_of(job: Job) -> Profile:
+    """Return the profile of a job: a shipped name, or a file beside the job."""
+    from trustcheck import profiles
+
+    beside: Path = job._folder / job.profile  # noqa: SLF001
+    found = profiles.load(beside if beside.suffix == ".toml" else job.profile)
+    return replace(found, inconclusive="fail") if job.strict else found
+
+
+def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
+    """Run a job; see :func:`trustcheck.jobs.run`."""
+    import trustcheck as tc
+
+    # What cannot work is said before the model is asked anything.
+    store = None if job.history is None else _store(job)
+    subject = subject_of(inputs_of(job))
+    report = tc.evaluate(
+        subject,
+        probes=job.probes,
+        profile=profile_of(job),
+        n_jobs=job.workers,
+        budget=job.budget,
+        show_progress=show_progress,
+    )
+    _refuse_secrets(report)
+    tally = _Tally(report.exit_code())
+    key = None if job.history is None else job.history.key
+    outputs = _write(job, report, key)
+    tally.facts["outputs"] = {kind: str(path) for kind, path in outputs.items()}
+    if store is not None:
+        kept, new = store.add(report, name=job.name, key=key, code=tally.code, facts=tally.facts)
+        if not new:
+            tally.said.append(
+                f"history: run {kept.number} of {kept.started[:10]} already stands for key"
+                f" {kept.key[:16]!r}, so this one is not counted"
+            )
+    return Outcome(report, tally.code, tuple(tally.said), tuple(outputs.values()))
+
+
+def _store(job: Job) -> Store:
+    from trustcheck.store import open_store
+
+    place = job.history.store if job.history else ""
+    beside = "://" not in place
+    return open_store(job._folder / place if beside else place)  # noqa: SLF001
+
+
+def _refuse_secrets(report: Report) -> None:
+    """Stop before anything is written if a secret would be part of it."""
+    from trustcheck.report._json import dumps
+
+    text = dumps(report).decode("utf-8")
+    if any(secret in text for secret in known() if len(secret) >= 8):
+        raise InputError(
+            "the report would hold a secret of the environment (in a name, a column or a level),"
+            " so nothing was written; rename it, or drop the column"
+        )
+
+
+# Outputs -----------------------------------------------------------------------------------------
+
+
+def _write(job: Job, report: Report, key: str | None) -> dict[str, Path]:
+    """Write the outputs that are asked for and return where they are."""
+    from trustcheck.report._summary import summary
+
+    day = str(report.run.get("started", ""))[:10] or dt.datetime.now(dt.UTC).date().isoformat()
+    written = {}
+    for kind, place in job.outputs.model_dump(by_alias=True, exclude_none=True).items():
+        path = job._folder / _filled(place, day, key)  # noqa: SLF001
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "summary":
+            with path.open("a", encoding="utf-8") as file:
+                file.write(summary(report))
+        else:
+            report.save(path, format=kind)
+        written[kind] = path
+    return written
+
+
+def _filled(place: str, day: str, key: str | None) -> str:
+    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in key or day)
+    return place.replace("{date}", day).replace("{key}", safe)

@@ -1,0 +1,37 @@
+"""A report as a short Markdown summary, for the page of a pipeline's run."""
+
+from __future__ import annotations
+
+from trustcheck.report import _view
+from trustcheck.report._markdown import escaped
+from trustcheck.report._text import number
+from trustcheck.types import Report, VerdictStatus
+
+_MOST = 10
+
+
+def summary(report: Report) -> str:
+    """Return verdict, scores, and what failed or is open, in at most a screen of Markdown."""
+    symbol, word = _view.SYMBOLS[report.verdict], _view.WORDS[report.verdict]
+    lines = [
+        f"### {symbol} {word}: {escaped(_view.subject_name(report))}",
+        "",
+        f"{_view.headline(report)} {_view.scope_sentence(report)}".strip(),
+        "",
+        "| Dimension | Score | Assured | Verdict |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for s in report.dimension_scores:
+        score = "–" if s.score is None else number(round(s.score))
+        mark = f"{_view.SYMBOLS[s.verdict]} {_view.WORDS[s.verdict]}"
+        lines.append(f"| {_view.score_title(s)} | {score} | {number(round(s.low))} | {mark} |")
+    graver = (VerdictStatus.FAIL, VerdictStatus.NOT_MEASURED, VerdictStatus.INCONCLUSIVE)
+    told = [v for status in graver for v in report.verdicts if v.status is status]
+    if told:
+        lines += [
+            "",
+            *(f"- {_view.SYMBOLS[v.status]} {escaped(v.message, 300)}" for v in told[:_MOST]),
+        ]
+    if len(told) > _MOST:
+        lines.append(f"- and {len(told) - _MOST} more: see the report.")
+    return "\n".join(lines) + "\n\n"
