@@ -2,7 +2,7 @@
 
 >>> import trustcheck as tc
 >>> sorted(name for name in dir(tc) if name.startswith("Trust"))
-['TrustError', 'TrustInconclusiveWarning']
+['TrustError', 'TrustInconclusiveWarning', 'TrustPrivacyWarning']
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         security,
     )
     from trustcheck._evaluate import evaluate, plan
+    from trustcheck._frozen import replay
     from trustcheck.store import open_store
     from trustcheck.subject import Context, Feature, Remote, Schema, Subject, col
     from trustcheck.types import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Requirement,
         TrustError,
         TrustInconclusiveWarning,
+        TrustPrivacyWarning,
         Verdict,
     )
 
@@ -70,6 +72,7 @@ __all__ = [
     "Subject",
     "TrustError",
     "TrustInconclusiveWarning",
+    "TrustPrivacyWarning",
     "Verdict",
     "accountability",
     "col",
@@ -82,6 +85,7 @@ __all__ = [
     "plan",
     "privacy",
     "reliability",
+    "replay",
     "robustness",
     "safety",
     "security",
@@ -91,6 +95,7 @@ _HOMES = {
     "evaluate": "_evaluate",
     "open_store": "store",
     "plan": "_evaluate",
+    "replay": "_frozen",
     "Context": "subject",
     "Feature": "subject",
     "Remote": "subject",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from trustcheck import scoring, standard
+from trustcheck import _session, scoring, standard
 from trustcheck.stats import fragility, gaps, settle
 from trustcheck.types import (
     Assurance,
@@ -42,6 +42,7 @@ LINE = 60.0  # utility where a limit is exactly met
 CAPS = {Severity.CRITICAL: 39.0, Severity.MAJOR: 59.0}
 REPLICATES = 2000
 _Z = 1.959963984540054
+_HOPELESS = 1e9  # nobody has as many rows: the value is on the limit but for rounding
 _PASS, _FAIL = VerdictStatus.PASS, VerdictStatus.FAIL
 _OPEN, _UNMEASURED = VerdictStatus.INCONCLUSIVE, VerdictStatus.NOT_MEASURED
 _EXEMPT = VerdictStatus.NOT_APPLICABLE
@@ -64,7 +65,8 @@ def ask(
     requirement = Requirement(
         finding.key, at_most, at_least, metric, dimension=finding.dimension, title=finding.title
     )
-    verdict = decide(requirement, finding, strict=strict)
+    verdict = decide(requirement, finding, strict=strict or _session.strict())
+    _session.judged(finding, verdict)
     if verdict.status is _OPEN:
         warnings.warn(str(verdict), TrustInconclusiveWarning, stacklevel=3)
     return verdict
@@ -133,8 +135,9 @@ def _said(finding: Finding, metric: str, estimate: Estimate, requirement: Requir
         where = (
             f" between {_group_name(finding, top)!r} and {_group_name(finding, bottom)!r}{where}"
         )
-    interval = f"95 % interval {estimate.low:.3g} to {estimate.high:.3g}, n = {estimate.n}"
-    return f"{name} {estimate.value:.3g} ({interval}); asked: {requirement.limit_text}{where}."
+    ends = f"95 % interval {estimate.low:.3g} to {estimate.high:.3g}"
+    ends = "exact" if estimate.method is Method.EXACT else ends
+    return f"{name} {estimate.value:.3g} ({ends}, n = {estimate.n}); asked: {requirement.limit_text}{where}."
 
 
 def _settling(
@@ -151,16 +154,16 @@ def _settling(
         if need is None:
             return None, None, exact
         name = _group_name(finding, need.group)
-        advice = f"About {need.rows} more rows of group {name!r} would settle it"
+        advice = f"About {need.rows:,} more rows of group {name!r} would settle it"
         total = need.rows
         if need.other is not None:
-            advice += f", with {need.other_rows} more of {_group_name(finding, need.other)!r}"
+            advice += f", with {need.other_rows:,} more of {_group_name(finding, need.other)!r}"
             total += need.other_rows
         return total, name, advice + "."
     rows = settle.rows_needed(estimate.value, estimate.low, estimate.high, estimate.n, limit)
-    if rows is None:
+    if rows is None or rows > _HOPELESS:
         return None, None, exact
-    return rows, None, f"About {rows} more rows would settle it."
+    return rows, None, f"About {rows:,} more rows would settle it."
 
 
 def _contested(requirement: Requirement, estimate: Estimate) -> float:
@@ -249,10 +252,15 @@ def judge(
     *,
     asked: Iterable[str] | None = None,
     correlations: Mapping[str, float] | None = None,
+    pairs: Sequence[tuple[Requirement, Finding | None]] | None = None,
 ) -> dict[str, Any]:
-    """Return the judged fields of a report: verdicts, scores, verdict, reasons, coverage."""
+    """Return the judged fields of a report: verdicts, scores, verdict, reasons, coverage.
+
+    ``pairs`` says which requirement was asked of which finding, where code has asked and not the
+    keys of a profile.
+    """
     strict = profile.inconclusive == "fail"
-    pairs = match(profile, findings, asked)
+    pairs = match(profile, findings, asked) if pairs is None else pairs
     verdicts = tuple(decide(requirement, finding, strict=strict) for requirement, finding in pairs)
     normals = scoring.normals([v.key for v in verdicts], correlations or {})
     scores = tuple(

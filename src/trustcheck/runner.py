@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustcheck import _session
 from trustcheck.types import Finding, InputError, Measurement, NotMeasurable, Status
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def why_not(asked: Probe, subject: Subject) -> str | None:
     if missing:
         return "; ".join(subject.why_missing(need) for need in missing)
     if asked.extra and not installed(asked.extra):
-        return f"it needs the optional library behind trustcheck[{asked.extra}]"
+        return f"it needs an optional library: pip install 'trustcheck[{asked.extra}]'"
     if subject.has_clusters and not asked.clusters:
         return "its interval cannot yet honour rows that belong together (cluster=)"
     return None
@@ -93,7 +94,7 @@ def run(
         if not capture:
             raise
         facts = _fault(fault, subject)
-    return Finding(
+    finding = Finding(
         id=asked.id,
         key=asked.key,
         title=asked.title,
@@ -110,6 +111,8 @@ def run(
         seconds=time.perf_counter() - started,
         **facts,
     )
+    _session.measured(finding, subject)
+    return finding
 
 
 def _measured(asked: Probe, measured: Measurement, subject: Subject) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from trustcheck.subject import Subject
+
 SCHEMA_VERSION = "1.0"
 
 
@@ -35,6 +37,10 @@ class InputError(ValueError):
 
 class TrustInconclusiveWarning(UserWarning):
     """The data cannot decide whether a requirement holds."""
+
+
+class TrustPrivacyWarning(UserWarning):
+    """Rows of the data are written to disk."""
 
 
 class NotMeasurable(Exception):  # noqa: N818 - the skip is a fact about the data, not a fault
@@ -326,8 +332,28 @@ class Finding:
         """Return the finding's picture (SVG, shown by notebooks); None where there is none."""
         return _report().picture(self)
 
+    def freeze(self, subject: Subject, path: str | PathLike[str]) -> None:
+        """Write its counterexamples to disk, rows and all, as cases to re-run for ever.
+
+        Parameters
+        ----------
+        subject : Subject
+            The one that was measured.
+        path : path
+            A name that ends in ``.trustcase.json`` is collected by the pytest plugin.
+
+        Raises
+        ------
+        InputError
+            If there are no counterexamples, or the subject is another one.
+        """
+        _frozen().freeze(self, subject, path)
+
     def _repr_html_(self) -> str:
         return _report().finding_card(self)
+
+    def __repr__(self) -> str:
+        return f"<finding {self}>"
 
     def __str__(self) -> str:
         """One line: the number with its interval, or why there is none."""
@@ -564,6 +590,10 @@ class Report:
     def _repr_html_(self) -> str:
         return _report().report_card(self)
 
+    def __repr__(self) -> str:
+        name, judged = self.subject.get("name"), len(self.verdicts)
+        return f"<report on {name}: {self.verdict}, {judged} requirements, {len(self.findings)} findings>"
+
     def __str__(self) -> str:
         """Return the report as the terminal shows it."""
         return _report().report_text(self)
@@ -586,6 +616,12 @@ def _report() -> Any:
     from trustcheck import report
 
     return report
+
+
+def _frozen() -> Any:
+    from trustcheck import _frozen
+
+    return _frozen
 
 
 def _redact() -> Any:

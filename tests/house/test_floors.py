@@ -20,16 +20,18 @@ PILLARS = {
     "security",
 }
 FLOORS = {
-    **dict.fromkeys(("types", "stats", "standard"), 0),
+    **dict.fromkeys(("types", "stats", "standard", "_session"), 0),
     **dict.fromkeys(("probe", "runner", "subject", "search"), 1),
     **dict.fromkeys(PILLARS, 2),
     **dict.fromkeys(("catalog", "judge", "scoring", "profiles", "datasets"), 3),
-    **dict.fromkeys(("_evaluate", "_progress", "_secrets", "jobs", "report", "store"), 4),
-    **dict.fromkeys(("__init__", "__main__", "cli"), 5),
+    **dict.fromkeys(
+        ("_evaluate", "_progress", "_frozen", "_gathered", "_secrets", "jobs", "report", "store"), 4
+    ),
+    **dict.fromkeys(("__init__", "__main__", "cli", "pytest_plugin"), 5),
 }
 # Rooms that may reach less than their floor allows.
 NARROWER = {
-    "judge": {"judge", "scoring", "types", "stats", "standard"},
+    "judge": {"judge", "scoring", "types", "stats", "standard", "_session"},
     "scoring": {"scoring", "types", "stats", "standard"},
     "report": {"report", "types", "standard"},
     "stats": {"stats"},
@@ -38,7 +40,7 @@ NARROWER = {
     "datasets": {"datasets"},
 }
 # Doors: methods of nouns that reach upwards when called, each one line long.
-DOORS = {("types", "judge"), ("types", "profiles"), ("types", "report")}
+DOORS = {("types", "judge"), ("types", "profiles"), ("types", "report"), ("types", "_frozen")}
 HEAVY = {"pandas", "sklearn", "shap", "art", "torch", "fairlearn", "numba", "rich", "svg", "jinja2",
          "joblib", "matplotlib", "sqlalchemy", "skops", "pyarrow", "statsmodels"}  # fmt: skip
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trustcheck.report._figures import Picture
-    from trustcheck.types import Finding, Report
+    from trustcheck.types import Finding, Report, Verdict
 
 __all__ = [
+    "explain",
     "finding_card",
     "finding_line",
     "finding_to_dict",
@@ -340,6 +341,35 @@ def finding_line(finding: Finding) -> str:
     from trustcheck.report import _view
 
     return _view.finding_line(finding)
+
+
+def explain(verdict: Verdict, finding: Finding | None = None) -> str:
+    """Return a verdict in full, as plain text: number, limit, groups, and what would settle it.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        What to explain.
+    finding : Finding, optional
+        What it is about.
+
+    Returns
+    -------
+    str
+        Of several lines, as a failed test shows it.
+
+    Examples
+    --------
+    >>> import trustcheck as tc
+    >>> from trustcheck import reliability
+    >>> subject = tc.Subject.from_predictions([0, 1] * 50, [0, 1] * 50)
+    >>> finding = reliability.performance(subject)
+    >>> print(explain(finding.at_least(0.5), finding).splitlines()[0])
+    ✓ PASS: Performance   reliability.performance
+    """
+    from trustcheck.report import _explain
+
+    return _explain.explain(verdict, finding)
 
 
 def picture(finding: Finding) -> Picture | None:
