@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.drift import _column
+from trustcheck.drift._read import Levels
 from trustcheck.probe import Want, probe
 from trustcheck.types import Measurement, NotMeasurable
 
@@ -107,17 +108,17 @@ def predictions(
 
 def _outputs(subject: Subject, before: Side, now: Side, *, scores: bool) -> list[_column.Compared]:
     if subject.task == "regression":
-        return [_column.numbers("prediction", before.predictions, now.predictions, 1)]
+        return [_column.values("prediction", before.predictions, now.predictions, 1)]
     names = [str(label) for label in subject.classes]
     if not scores:
         k = len(names)
         counts = [np.bincount(side.predictions, minlength=k) for side in (before, now)]
-        named = names.__getitem__
-        return [_column.levels("predicted class", counts[0], counts[1], 1, printed=named)]
+        found = Levels(names, counts[0], counts[1], missing=False)
+        return [_column.levels("predicted class", found, 1, printed=names.__getitem__)]
     binary = subject.task == "binary"
     codes = [subject.positive_code] if binary else list(range(len(names)))
     return [
-        _column.numbers(
+        _column.values(
             f"score of {names[code]}", before.scores[:, code], now.scores[:, code], len(codes)
         )
         for code in codes

@@ -289,8 +289,7 @@ def distribution_parity(
             both = distances.steps(values[members[i], e], values[members[j], e])
             found = distances.kolmogorov_smirnov(both, comparisons=comparisons)
             own = distances.kolmogorov_smirnov(both)
-            at = int(np.abs(both.reference - both.current).argmax())
-            up, down = (i, j) if both.reference[at] < both.current[at] else (j, i)
+            up, down = (i, j) if both.gap < 0 else (j, i)
             got.append((found.value, found.low, found.high))
             row: dict[str, str | int | float | None]
             row = {"group": groups.names[up], "below": groups.names[down]}
@@ -299,7 +298,7 @@ def distribution_parity(
             rows.append(
                 row
                 | {
-                    "threshold": float(f"{both.points[at]:.2g}"),
+                    "threshold": float(f"{both.where:.2g}"),
                     "n": len(members[i]) + len(members[j]),
                     "distance": found.value,
                     "low": own.low,

@@ -1,10 +1,12 @@
 """How far apart two samples are: distances with intervals that hold with drift and without it.
 
-Both distances are suprema: Kolmogorov-Smirnov of ``|F(x) - G(x)|`` over x, total variation of
+Kolmogorov-Smirnov is a supremum of ``|F(x) - G(x)|`` over x, total variation one of
 ``|P(A) - Q(A)|`` over sets A of levels. That gives both ends. At the place where the true
 supremum lies the difference is one of two proportions, so the largest upper bound over all places
 holds it. And by the triangle inequality the observed distance exceeds the true one by no more
 than the distance of the sampling errors, whose null quantile is therefore subtracted.
+
+Everything on numbers reads the two sorted samples: sorting them once is most of the work.
 """
 
 from __future__ import annotations
@@ -15,43 +17,88 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from trustcheck.stats.intervals import Interval, newcombe, z_value
+from trustcheck.stats._shares import (
+    FLOOR,
+    chi_square_p,
+    jensen_shannon,
+    psi,
+    psi_chance,
+    psi_interval,
+    rare,
+    total_variation,
+    upper,
+    variation_chance,
+)
+from trustcheck.stats.intervals import Interval, z_value
+
+__all__ = [
+    "FLOOR",
+    "Steps",
+    "bin_counts",
+    "bin_edges",
+    "chi_square_p",
+    "jensen_shannon",
+    "kolmogorov_smirnov",
+    "psi",
+    "psi_chance",
+    "psi_interval",
+    "quantile",
+    "rare",
+    "smirnov_chance",
+    "smirnov_p",
+    "steps",
+    "total_variation",
+    "variation_chance",
+    "wasserstein",
+    "wasserstein_interval",
+]
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
-#: Places at which the upper bound is looked for, beside the one of the largest difference.
-_PLACES = 4096
-#: Shares below this are raised to it, so that an empty bin has a logarithm.
-FLOOR = 1e-6
+#: Quantiles of each sample that make the grid on which distribution functions are first compared.
+_GRID = 4096
 
 
 class Steps(NamedTuple):
-    """Two empirical distribution functions on their pooled points.
+    """Two empirical distribution functions, exact and on a grid of their own quantiles.
 
     Attributes
     ----------
-    points
-        Distinct values of both samples, ascending, shape (k,).
     reference, current
-        Shares of each sample at or below the point, shape (k,).
-    n_reference, n_current
-        Sizes.
+        Both samples, sorted, shapes (n,) and (m,).
+    points
+        Distinct values of the grid, ascending, shape (k,): all values of samples of 4,096 rows
+        or fewer, and always both ends.
+    below, upto
+        Values of either sample below, and at or below, each point, shape (2, k).
+    gap
+        ``F(at) - G(at)`` where its absolute value is largest.
+    at
+        F there: the share of the reference's rows up to that place.
+    where
+        The value at that place.
     """
 
-    points: Floats
     reference: Floats
     current: Floats
-    n_reference: int
-    n_current: int
+    points: Floats
+    below: Counts
+    upto: Counts
+    gap: float
+    at: float
+    where: float
 
 
-def steps(reference: ArrayLike, current: ArrayLike) -> Steps:
-    """Return both distribution functions; exact, ties included.
+def steps(reference: ArrayLike, current: ArrayLike, *, ordered: bool = False) -> Steps:
+    """Return both distribution functions and their largest difference; exact, ties included.
 
     Parameters
     ----------
     reference, current
         Shapes (n,) and (m,), at least one value each, none of them nan.
+    ordered
+        Whether both are ascending already.
 
     Raises
     ------
@@ -60,17 +107,21 @@ def steps(reference: ArrayLike, current: ArrayLike) -> Steps:
 
     Examples
     --------
-    >>> steps([1, 2], [2, 2, 3]).reference.tolist()
-    [0.5, 1.0, 1.0]
+    >>> both = steps([1, 2], [2, 2, 3])
+    >>> both.points.tolist(), both.upto[0].tolist(), both.gap
+    ([1.0, 2.0, 3.0], [1, 2, 2], 0.5)
     """
-    r, c = (np.sort(np.asarray(a, dtype=float)) for a in (reference, current))
+    r, c = (np.asarray(a, dtype=float) for a in (reference, current))
+    if not ordered:
+        r, c = np.sort(r), np.sort(c)
     if not (r.size and c.size) or np.isnan(r[-1]) or np.isnan(c[-1]):
         raise ValueError("both samples need at least one value, and none may be nan")
-    points = np.concatenate([r, c])
-    points.sort(kind="stable")  # merges the two sorted halves
-    points = points[np.append(points[1:] != points[:-1], True)]
-    f, g = (np.searchsorted(a, points, side="right") / a.size for a in (r, c))
-    return Steps(points, f, g, r.size, c.size)
+    points = np.unique(np.concatenate([_quantiles(r), _quantiles(c)]))
+    below, upto = (
+        np.array([np.searchsorted(a, points, side=side) for a in (r, c)])
+        for side in ("left", "right")
+    )
+    return Steps(r, c, points, below, upto, *_largest(r, c, points, below, upto))
 
 
 def kolmogorov_smirnov(both: Steps, *, comparisons: int = 1, level: float = 0.95) -> Interval:
@@ -89,7 +140,8 @@ def kolmogorov_smirnov(both: Steps, *, comparisons: int = 1, level: float = 0.95
     -------
     Interval
         Inside [0, 1]. `low`: the distance less the Kolmogorov quantile (conservative with ties).
-        `high`: the largest Newcombe upper bound over the points.
+        `high`: the largest Newcombe upper bound over the points of the grid, and at the place of
+        the largest difference.
 
     References
     ----------
@@ -101,15 +153,13 @@ def kolmogorov_smirnov(both: Steps, *, comparisons: int = 1, level: float = 0.95
     >>> print("{:.2f} in [{:.2f}, {:.2f}]".format(*kolmogorov_smirnov(both)))
     0.30 in [0.15, 0.39]
     """
-    n, m = both.n_reference, both.n_current
-    gap = np.abs(both.reference - both.current)
-    value = float(gap.max())
+    n, m = both.reference.size, both.current.size
+    value = abs(both.gap)
     tail = special.ndtr(-z_value(level)) / comparisons
     noise = float(special.kolmogi(tail)) * (1 / n + 1 / m) ** 0.5
-    places = np.unique(np.linspace(0, gap.size - 1, min(_PLACES, gap.size)).astype(int))
-    places = np.append(places, gap.argmax())
-    high = _upper(both.reference[places], both.current[places], n, m, level)
-    return Interval(value, max(value - noise, 0.0), high)
+    f = np.append(both.upto[0] / n, both.at)
+    g = np.append(both.upto[1] / m, np.clip(both.at - both.gap, 0.0, 1.0))
+    return Interval(value, max(value - noise, 0.0), max(upper(f, g, n, m, level), value))
 
 
 def smirnov_p(both: Steps) -> float:
@@ -120,8 +170,8 @@ def smirnov_p(both: Steps) -> float:
     >>> round(smirnov_p(steps(np.arange(100), np.arange(100) + 20)), 3)
     0.037
     """
-    size = both.n_reference * both.n_current / (both.n_reference + both.n_current)
-    return float(special.kolmogorov(np.abs(both.reference - both.current).max() * size**0.5))
+    n, m = both.reference.size, both.current.size
+    return float(special.kolmogorov(abs(both.gap) * (n * m / (n + m)) ** 0.5))
 
 
 def smirnov_chance(n: int, m: int) -> float:
@@ -147,19 +197,28 @@ def wasserstein(both: Steps) -> float:
     >>> wasserstein(steps([0.0, 1.0], [2.0, 3.0]))
     2.0
     """
-    gap = np.abs(both.reference - both.current)
-    return float(gap[:-1] @ np.diff(both.points))
+    r, c = both.reference, both.current
+    n, m = r.size, c.size
+    if n == m:
+        gaps = r - c
+        return float(np.abs(gaps, out=gaps).mean())
+    # Both quantile functions are constant between multiples of 1/n and 1/m: walk along them all.
+    common = int(np.gcd(n, m))
+    per_r, per_c = m // common, n // common
+    levels = np.concatenate([np.arange(1, n + 1) * per_r, np.arange(1, m + 1) * per_c])
+    levels.sort(kind="stable")  # merges two ascending halves
+    widths = np.diff(levels, prepend=0)
+    gaps = np.abs(r[(levels - 1) // per_r] - c[(levels - 1) // per_c])
+    return float(gaps @ widths) / (n * per_r)
 
 
-def total_variation(
-    reference: ArrayLike, current: ArrayLike, *, comparisons: int = 1, level: float = 0.95
-) -> Interval:
-    """Half the sum of absolute differences of shares: the largest difference over sets of levels.
+def wasserstein_interval(both: Steps, *, comparisons: int = 1, level: float = 0.95) -> Interval:
+    """Area between two distribution functions, with its interval.
 
     Parameters
     ----------
-    reference, current
-        Counts per level, shape (k,), adding up to at least 1.
+    both
+        From `steps`, of finite values.
     comparisons
         How many such distances the lower end has to hold for at once (Bonferroni).
     level
@@ -168,112 +227,45 @@ def total_variation(
     Returns
     -------
     Interval
-        Inside [0, 1]. `low`: the distance less the quantile of its sampling error. `high`: the
-        largest Newcombe upper bound over sets of levels in the order of their likelihood ratio,
-        which the set with the largest difference belongs to.
-
-    Raises
-    ------
-    ValueError
-        If the counts differ in shape, or one side has none.
+        At least 0, in the unit of the values.
 
     Notes
     -----
-    The sampling error ``sum |e_k| / 2`` has Gaussian terms, whose mean and variance are known in
-    closed form; a scaled chi distribution with both of them gives the quantile. It is exact for
-    two levels and tends to the normal for many.
+    The distance is the largest, over signs s(x), of the integral of ``s (F - G)``. The sampling
+    error of each is normal, and as errors at two places are never negatively correlated, that of
+    the constant sign, a difference of means, has the largest variance v. The distance for the
+    best true sign is a lower bound of the one observed, so the upper end adds the normal quantile
+    of v. By the triangle inequality the lower end takes off a quantile of the area under the
+    absolute error: its mean, plus the normal quantile of v (a norm of a Gaussian process exceeds
+    its median by no more; Tsirelson, Ibragimov and Sudakov 1976). Needs finite variances.
 
     References
     ----------
-    Newcombe (1998); Berger (1982); Nabeya (1951), Absolute moments in 2-dimensional normal
-    distribution.
+    Vallender (1974); Tsirelson, Ibragimov and Sudakov (1976), Norms of Gaussian sample functions.
 
     Examples
     --------
-    >>> print("{:.2f} in [{:.2f}, {:.2f}]".format(*total_variation([60, 30, 10], [40, 30, 30])))
-    0.20 in [0.03, 0.33]
+    >>> both = steps(np.arange(200.0), np.arange(200.0) + 60)
+    >>> print("{:.0f} in [{:.0f}, {:.0f}]".format(*wasserstein_interval(both)))
+    60 in [42, 71]
     """
-    p, q, n, m = _shares(reference, current)
-    value = float(np.abs(p - q).sum() / 2)
-    noise = _noise_quantile(p, q, n, m, float(special.ndtr(-z_value(level))) / comparisons)
-    order = np.lexsort((p, q / (p + q + (p + q == 0))))
-    cut = np.minimum(np.cumsum(p[order]), 1.0), np.minimum(np.cumsum(q[order]), 1.0)
-    high = max(_upper(*cut, n, m, level), value)
-    return Interval(value, max(value - noise, 0.0), high)
+    r, c = both.reference, both.current
+    n, m = r.size, c.size
+    value = wasserstein(both)
+    spread = (r.var() / n + c.var() / m) ** 0.5
+    f, g = both.upto[0, :-1] / n, both.upto[1, :-1] / m
+    widths = np.diff(both.points)
+    error = np.sqrt(2 / np.pi * (f * (1 - f) / n + g * (1 - g) / m)) @ widths
+    tail = float(special.ndtr(-z_value(level))) / comparisons
+    low = value - error + float(special.ndtri(tail)) * spread
+    return Interval(value, float(max(low, 0.0)), float(value + z_value(level) * spread))
 
 
-def variation_chance(reference: ArrayLike, current: ArrayLike) -> float:
-    """Total variation that samples of one distribution, the pooled one, have on average.
-
-    Examples
-    --------
-    >>> round(variation_chance([500, 500], [500, 500]), 3)
-    0.018
-    """
-    p, q, n, m = _shares(reference, current)
-    pooled = (n * p + m * q) / (n + m)
-    return float(_mean_noise(pooled * (1 - pooled) * (1 / n + 1 / m)))
-
-
-def chi_square_p(reference: ArrayLike, current: ArrayLike) -> float:
-    """p-value of Pearson's test that two count vectors share one distribution.
-
-    Examples
-    --------
-    >>> round(chi_square_p([60, 40], [45, 55]), 3)
-    0.034
-    """
-    p, q, n, m = _shares(reference, current)
-    pooled = (n * p + m * q) / (n + m)
-    seen = pooled > 0
-    if seen.sum() < 2:
-        return 1.0
-    statistic = ((p - q)[seen] ** 2 / pooled[seen]).sum() * n * m / (n + m)
-    return float(special.chdtrc(seen.sum() - 1, statistic))
-
-
-def rare(
-    reference: ArrayLike, current: ArrayLike, *, free: int = 10, noise: float = 0.05
-) -> NDArray[np.bool_]:
-    """Levels too rare for their number: those to be counted as one.
-
-    Parameters
-    ----------
-    reference, current
-        Counts per level, shape (k,).
-    free
-        So many levels, the most frequent ones, are always kept; and never more than 500.
-    noise
-        Total variation that may arise by chance alone when the other levels are counted as one.
-
-    Returns
-    -------
-    array of bool, shape (k,)
-
-    Examples
-    --------
-    >>> counts = np.r_[900, np.ones(100, dtype=int)]
-    >>> int(rare(counts, counts).sum())
-    21
-    """
-    p, q, n, m = _shares(reference, current)
-    # Ranked on both tables as one: without drift this says nothing on how they differ.
-    pooled = (n * p + m * q) / (n + m)
-    order = np.argsort(-pooled, kind="stable")
-    ordered = pooled[order]
-    spread = np.sqrt(ordered * (1 - ordered) * (1 / n + 1 / m))
-    chance = np.sqrt(2 / np.pi) / 2 * np.cumsum(spread)
-    kept = int(np.clip(np.searchsorted(chance, noise), free, 500))
-    out = np.zeros(pooled.size, dtype=bool)
-    if chance[-1] > noise or pooled.size > 500:
-        out[order[kept:]] = True
-    return out
-
-
-def bin_edges(reference: ArrayLike, bins: int = 10) -> Floats:
+def bin_edges(reference: ArrayLike, bins: int = 10, *, ordered: bool = False) -> Floats:
     """Inner edges of bins with equal shares of the reference; tied edges are merged.
 
-    A constant reference gets three bins: below, at and above its value.
+    Where one value holds so many rows that a single bin would remain (a constant column, or one
+    that is nearly always 0), it gets a bin of its own between those below and above it.
 
     Examples
     --------
@@ -281,16 +273,20 @@ def bin_edges(reference: ArrayLike, bins: int = 10) -> Floats:
     [2.0, 4.0]
     """
     values = np.asarray(reference, dtype=float)
-    finite = values[np.isfinite(values)]
-    # Infinite values count as the outermost finite ones: there is no number between them.
-    values = np.clip(values, finite.min(), finite.max()) if finite.size else np.sign(values)
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
-    if edges.size == 1:
-        return np.array([edges[0], np.nextafter(edges[0], np.inf)])
-    return edges[1:-1]
+    values = values if ordered else np.sort(values)
+    if not np.isfinite(values[[0, -1]]).all():
+        finite = values[np.isfinite(values)]
+        # Infinite values count as the outermost finite ones: there is no number between them.
+        values = np.clip(values, finite[0], finite[-1]) if finite.size else np.sign(values)
+    quantiles = quantile(values, np.linspace(0, 1, bins + 1))
+    edges = np.unique(quantiles)[1:-1]
+    if edges.size == 0:
+        middle = float(quantiles[bins // 2])
+        return np.array([middle, np.nextafter(middle, np.inf)])
+    return edges
 
 
-def bin_counts(values: ArrayLike, edges: Floats) -> NDArray[np.int64]:
+def bin_counts(values: ArrayLike, edges: Floats, *, ordered: bool = False) -> Counts:
     """Counts of values per bin; bins are closed on the left.
 
     Examples
@@ -298,96 +294,61 @@ def bin_counts(values: ArrayLike, edges: Floats) -> NDArray[np.int64]:
     >>> bin_counts([0.0, 1.0, 1.0, 5.0], np.array([1.0, 2.0])).tolist()
     [1, 2, 1]
     """
-    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=edges.size + 1)
+    held = np.asarray(values, dtype=float)
+    if ordered:
+        return np.diff(np.searchsorted(held, edges), prepend=0, append=held.size)
+    return np.bincount(np.searchsorted(edges, held, side="right"), minlength=edges.size + 1)
 
 
-def psi(reference: ArrayLike, current: ArrayLike) -> float:
-    """Population stability index of two count vectors, shares floored at 1e-6.
-
-    Examples
-    --------
-    >>> round(psi([50, 50], [40, 60]), 4)
-    0.0405
-    """
-    p, q, _, _ = _shares(reference, current)
-    p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
-    return float(((q - p) * np.log(q / p)).sum())
-
-
-def psi_chance(reference: ArrayLike, current: ArrayLike) -> float:
-    """Population stability index that samples of one distribution have on average.
-
-    References
-    ----------
-    Yurdakul and Naranjo (2020), Statistical properties of the population stability index.
+def quantile(ordered: Floats, shares: ArrayLike) -> Floats:
+    """``np.quantile`` of an ascending array, to the last bit, without looking at all of it.
 
     Examples
     --------
-    >>> round(psi_chance([10] * 10, [10] * 10), 2)
-    0.18
+    >>> quantile(np.array([0.0, 1.0, 4.0]), [0.5, 0.75]).tolist()
+    [1.0, 2.5]
     """
-    p, q, n, m = _shares(reference, current)
-    return float((1 / n + 1 / m) * max(int(((p + q) > 0).sum()) - 1, 0))
+    at = np.asarray(shares, dtype=float) * (ordered.size - 1)
+    under = np.floor(at).astype(np.int64)
+    part = at - under
+    low, high = ordered[under], ordered[np.minimum(under + 1, ordered.size - 1)]
+    step = high - low
+    # Rounded as NumPy does: bins may be cut at the very value.
+    return np.where(part >= 0.5, high - step * (1 - part), low + step * part)
 
 
-def jensen_shannon(reference: ArrayLike, current: ArrayLike) -> float:
-    """Jensen-Shannon distance of two count vectors, base 2: 0 (equal) to 1 (disjoint).
+def _quantiles(ordered: Floats) -> Floats:
+    places = np.linspace(0, ordered.size - 1, min(_GRID, ordered.size)).astype(np.int64)
+    return ordered[places]
 
-    References
-    ----------
-    Endres and Schindelin (2003), A new metric for probability distributions.
 
-    Examples
-    --------
-    >>> jensen_shannon([1, 0], [0, 1])
-    1.0
+def _largest(
+    r: Floats, c: Floats, points: Floats, below: Counts, upto: Counts
+) -> tuple[float, float, float]:
+    """Return F - G where it is furthest from 0, F there, and the value.
+
+    Between two points of the grid the difference cannot exceed what the rows between them allow,
+    so only the cells whose bound beats the largest difference so far are looked into.
     """
-    p, q, _, _ = _shares(reference, current)
-    middle = (p + q) / 2
-    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / 2
-    return float(np.sqrt(max(divergence / np.log(2), 0.0)))
-
-
-def _shares(reference: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats, float, float]:
-    r, c = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
-    n, m = float(r.sum()), float(c.sum())
-    if r.shape != c.shape or not (n > 0 and m > 0):
-        raise ValueError("both sides need counts of the same levels, at least one each")
-    return r / n, c / m, n, m
-
-
-def _upper(f: Floats, g: Floats, n: float, m: float, level: float) -> float:
-    """Largest upper bound on the absolute difference of two proportions, over places."""
-    bounds = newcombe(f * n, n, g * m, m, level=level)
-    return float(min(max(np.max(bounds.high), -np.min(bounds.low)), 1.0))
-
-
-def _mean_noise(variances: Floats) -> float:
-    return float(np.sqrt(2 / np.pi) / 2 * np.sqrt(variances).sum())
-
-
-def _noise_quantile(p: Floats, q: Floats, n: float, m: float, tail: float) -> float:
-    """Upper quantile of half the sum of absolute sampling errors."""
-    variances = p * (1 - p) / n + q * (1 - q) / m
-    varies = variances > 0
-    if not varies.any():
-        return 0.0
-    p, q, sd = p[varies], q[varies], np.sqrt(variances[varies])
-    rho = np.clip(-(np.outer(p, p) / n + np.outer(q, q) / m) / np.outer(sd, sd), -1, 1)
-    np.fill_diagonal(rho, 1.0)
-    shared = np.sqrt(1 - rho**2) + rho * np.arcsin(rho) - 1
-    mean, variance = _mean_noise(sd**2), float(sd @ shared @ sd) / (2 * np.pi)
-    degrees = _chi_degrees(mean**2 / (mean**2 + variance))
-    scale = ((mean**2 + variance) / degrees) ** 0.5
-    return float(scale * special.chdtri(degrees, tail) ** 0.5)
-
-
-def _chi_degrees(ratio: float) -> float:
-    """Degrees of freedom of the chi distribution with this squared mean over mean square."""
-    low, high = 0.0, 20.0  # powers of e; two levels have one degree
-    for _ in range(60):
-        middle = (low + high) / 2
-        half = np.exp(middle) / 2
-        got = np.exp(2 * (special.gammaln(half + 0.5) - special.gammaln(half))) / half
-        low, high = (middle, high) if got < ratio else (low, middle)
-    return float(np.exp((low + high) / 2))
+    n, m = r.size, c.size
+    f, g = upto[0] / n, upto[1] / m
+    top = int(np.abs(f - g).argmax())
+    found = float(f[top] - g[top]), float(f[top]), float(points[top])
+    bound = np.maximum(below[0, 1:] / n - g[:-1], below[1, 1:] / m - f[:-1])
+    bound[(below[:, 1:] == upto[:, :-1]).all(axis=0)] = 0.0  # nothing lies between
+    for cell in np.argsort(-bound):
+        if bound[cell] <= abs(found[0]):
+            break
+        (first, other), (last, end) = upto[:, cell], below[:, cell + 1]
+        rows, others = r[first:last], c[other:end]
+        # F - G is largest at a value of r, where F steps up, and least at one of c. Of tied values
+        # the last one counts all of them; the others only fall short.
+        up = np.arange(first + 1, last + 1) / n
+        high = up - (other + np.searchsorted(others, rows, "right")) / m
+        down = (first + np.searchsorted(rows, others, "right")) / n
+        low = down - np.arange(other + 1, end + 1) / m
+        for sign, gaps, places, held in ((1, high, up, rows), (-1, -low, down, others)):
+            best = int(gaps.argmax()) if gaps.size else 0
+            if gaps.size and gaps[best] > abs(found[0]):
+                found = sign * float(gaps[best]), float(places[best]), float(held[best])
+    return found

@@ -105,6 +105,12 @@ class Side:
             raise NotMeasurable(self._subject.why_missing("features"))
         return self._table.frame[self._table.features]
 
+    def column(self, name: str) -> pd.Series:
+        """Return one column the model reads, without a copy of the table."""
+        if self._table.frame is None:
+            raise NotMeasurable(self._subject.why_missing("features"))
+        return self._table.frame[name]
+
     @property
     def truth(self) -> np.ndarray:
         """True classes as codes into ``subject.classes``, or true numbers, shape (n,)."""
