@@ -92,4 +92,3 @@ def _swapped(subject: Subject, base: pd.DataFrame, donors: pd.DataFrame) -> np.n
     together = pd.concat(copies, ignore_index=True)
     answers = subject.output(together)
     return answers.reshape(len(copies), len(base), -1)
-

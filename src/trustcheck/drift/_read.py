@@ -68,7 +68,7 @@ def family(column: pd.Series) -> str | None:
     """Say what a column holds, in a word; None where every value is missing."""
     import pandas as pd
 
-    if column.isna().all():
+    if _empty(column):
         return None
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categories"
@@ -94,6 +94,10 @@ def clash(before: pd.Series, now: pd.Series) -> str | None:
     return f"it held {kinds[0]} and now holds {kinds[1]}"
 
 
+def _empty(column: pd.Series) -> bool:
+    return bool(column.iloc[:1].isna().all() and column.isna().all())  # mostly the first will do
+
+
 def _zoned(column: pd.Series) -> bool:
     return getattr(column.dtype, "tz", None) is not None
 
@@ -112,7 +116,7 @@ def _plain(column: pd.Series) -> pd.Series:
 def _numbers(column: pd.Series) -> np.ndarray:
     if column.dtype == np.float64:
         return column.to_numpy()
-    if column.isna().all():
+    if _empty(column):
         return np.full(len(column), np.nan)
     return as_numbers(column)
 
@@ -140,7 +144,8 @@ def _few(found: Numbers) -> np.ndarray | None:
 
 def _counted(found: Numbers, names: np.ndarray) -> Levels:
     counts = [
-        np.diff(np.searchsorted(side, names, "right"), prepend=0) for side in (found.before, found.now)
+        np.diff(np.searchsorted(side, names, "right"), prepend=0)
+        for side in (found.before, found.now)
     ]
     gaps = [rows - len(side) for rows, side in zip(found.rows, found[:2], strict=True)]
     plain = [int(name) if np.isfinite(name) else float(name) for name in names]

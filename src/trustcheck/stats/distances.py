@@ -57,7 +57,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 #: Quantiles of each sample that make the grid on which distribution functions are first compared.
-_GRID = 4096
+_GRID = 2048
 
 
 class Steps(NamedTuple):
@@ -68,7 +68,7 @@ class Steps(NamedTuple):
     reference, current
         Both samples, sorted, shapes (n,) and (m,).
     points
-        Distinct values of the grid, ascending, shape (k,): all values of samples of 4,096 rows
+        Distinct values of the grid, ascending, shape (k,): all values of samples of 2,048 rows
         or fewer, and always both ends.
     below, upto
         Values of either sample below, and at or below, each point, shape (2, k).

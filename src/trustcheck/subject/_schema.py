@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -217,12 +217,13 @@ def robust_scale(values: np.ndarray) -> float:
     if values.size == 0:
         return 1.0
     quarter, middle, three_quarters = np.quantile(values, [0.25, 0.5, 0.75])
-    candidates = (
-        (three_quarters - quarter) / 1.349,
-        1.4826 * np.median(np.abs(values - middle)),
-        np.std(values),
+    candidates: tuple[Callable[[], Any], ...] = (  # looks at all values, made only where needed
+        lambda: (three_quarters - quarter) / 1.349,
+        lambda: 1.4826 * np.median(np.abs(values - middle)),
+        lambda: np.std(values),
     )
-    return next((float(c) for c in candidates if np.isfinite(c) and c > 0), 1.0)
+    found = (float(candidate()) for candidate in candidates)
+    return next((c for c in found if np.isfinite(c) and c > 0), 1.0)
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
