@@ -239,6 +239,7 @@ def _run_facts(
         "library_seconds": round(shared.library_seconds, 3),
         "rows_sent": dict(sorted(total.items())),
         "calls": dict(sorted(shared.calls_made().items())),
+        "latency": shared.latency(),
         "n_jobs": n_jobs,
         "host": platform.node(),
         "platform": platform.platform(),

@@ -136,6 +136,7 @@ def test_regression_counts_changes_on_the_scale_of_the_predictions():
     subject = tc.Subject(drifting, X, 1e6 * y, task="regression")
     shares = {row["relation"]: row["share"] for row in reliability.metamorphic(subject).rows}
     assert shares.pop("every row twice") == 0  # both copies are in one batch
+    assert shares.pop("saved and loaded") == 0  # a function inside a function cannot be saved
     assert set(shares.values()) == {1.0}
     subject = tc.Subject(drifting, X, 1e6 * y, task="regression")
     assert reliability.metamorphic(subject, tolerance=0.1).value == 0.0
@@ -150,3 +151,19 @@ def test_too_few_rows_are_an_honest_skip_and_bad_settings_are_refused():
     for bad in ({"tolerance": -1.0}, {"rows": 0}):
         with pytest.raises(tc.InputError):
             reliability.metamorphic(tc.Subject(Broken(""), X, y), **bad)
+
+
+class Forgetful(LinearRegression):
+    """Loses what it learnt when it is written down."""
+
+    def __getstate__(self):
+        return super().__getstate__() | {"intercept_": 0.0}
+
+
+def test_a_model_that_changes_when_saved_is_found():
+    X, y = table()
+    model = Forgetful().fit(X[["a", "k"]], y + 100)
+    finding = reliability.metamorphic(tc.Subject(model, X, y + 100, task="regression"))
+    changed = {row["relation"]: row["changed"] for row in finding.rows}
+    assert changed.pop("saved and loaded") > 0
+    assert set(changed.values()) == {0}

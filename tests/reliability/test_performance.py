@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 from sklearn.metrics import balanced_accuracy_score, r2_score, roc_auc_score
 
 import trustcheck as tc
@@ -104,3 +105,56 @@ def test_a_class_without_rows_is_named_and_left_out():
     finding = reliability.performance(subject)
     assert finding.value == 1.0
     assert "class 2" in finding.notes[0]
+
+
+def test_the_usual_metrics_are_those_of_scikit_learn():
+    rng = np.random.default_rng(5)
+    s, w = rng.random(600).round(2), rng.exponential(size=600)
+    y, p = (rng.random(600) < s).astype(int), (s > 0.4).astype(int)
+    got = reliability.performance(tc.Subject.from_predictions(y, p, s)).metrics
+    expected = {
+        "accuracy": metrics.accuracy_score(y, p),
+        "balanced_accuracy": metrics.balanced_accuracy_score(y, p),
+        "precision": metrics.precision_score(y, p),
+        "recall": metrics.recall_score(y, p),
+        "specificity": metrics.recall_score(y, p, pos_label=0),
+        "f1": metrics.f1_score(y, p),
+        "matthews": metrics.matthews_corrcoef(y, p),
+        "kappa": metrics.cohen_kappa_score(y, p),
+        "auc": metrics.roc_auc_score(y, s),
+        "average_precision": metrics.average_precision_score(y, s),
+        "log_loss": metrics.log_loss(y, s),
+    }
+    for name, value in expected.items():
+        assert got[name].value == pytest.approx(value, abs=1e-12), name
+        assert got[name].low < got[name].value < got[name].high
+    weighted = reliability.performance(
+        tc.Subject.from_predictions(y, p, s, sample_weight=w)
+    ).metrics
+    for name, function in {"f1": metrics.f1_score, "matthews": metrics.matthews_corrcoef}.items():
+        assert weighted[name].value == pytest.approx(function(y, p, sample_weight=w), abs=1e-12)
+
+
+def test_three_classes_have_macro_f1_and_regression_has_its_errors():
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 3, 500)
+    p = np.where(rng.random(500) < 0.7, y, rng.integers(0, 3, 500))
+    got = reliability.performance(tc.Subject.from_predictions(y, p)).metrics
+    assert got["f1"].value == pytest.approx(metrics.f1_score(y, p, average="macro"), abs=1e-12)
+    assert got["matthews"].value == pytest.approx(metrics.matthews_corrcoef(y, p), abs=1e-12)
+    z = rng.normal(size=400)
+    f = z + rng.normal(0.2, 1, 400)
+    number = reliability.performance(tc.Subject.from_predictions(z, f)).metrics
+    assert number["rmse"].value == pytest.approx(metrics.root_mean_squared_error(z, f), abs=1e-12)
+    assert number["median_error"].value == pytest.approx(metrics.median_absolute_error(z, f))
+    assert number["bias"].value == pytest.approx(np.mean(f - z), abs=1e-12)
+
+
+def test_a_floor_can_be_asked_of_any_metric_and_the_trivial_answer_is_named():
+    y = np.repeat([0, 1], [900, 100])
+    finding = reliability.performance(
+        tc.Subject.from_predictions(y, np.zeros(1000, int), classes=[0, 1])
+    )
+    assert finding.at_least(0.85, metric="accuracy").status == "pass"
+    assert finding.at_least(0.85, metric="balanced_accuracy").status == "fail"
+    assert "accuracy 0.9" in finding.notes[0]

@@ -5,7 +5,7 @@ from sklearn.isotonic import IsotonicRegression
 from statsmodels.api import GLM, add_constant, families
 
 from trustcheck.stats.calibration import corp, cox, isotonic
-from trustcheck.stats.reliability_curve import curve, debiased_error
+from trustcheck.stats.reliability_curve import curve, debiased_error, smooth_error
 
 
 def world(kind, n, seed):
@@ -120,3 +120,24 @@ def test_impossible_arguments_are_refused():
     for weights in ([1.0], [1.0, 0.0]):
         with pytest.raises(ValueError, match="one length"):
             corp([0.2, 0.8], [0, 1], rng, weights=weights)
+
+
+@pytest.mark.parametrize(("power", "published"), [(1, 0.019304), (3, 0.258173)])
+def test_the_smooth_error_is_that_of_relplot(power, published):
+    # relplot 1.0.3 (Blasiok & Nakkiran), smECE(f=p, y=y), its own grid: alike to a hundredth.
+    rng = np.random.default_rng(1)
+    p = rng.random(5000)
+    y = (rng.random(5000) < p**power).astype(float)
+    assert smooth_error(p, y).value == pytest.approx(published, rel=0.02)
+
+
+@pytest.mark.parametrize("stretch", [1.0, 3.0])
+def test_the_interval_of_the_smooth_error_covers(stretch):
+    def draw(rng, n):
+        z = rng.normal(0, 1.5, n)
+        return special.expit(stretch * z), (rng.random(n) < special.expit(z)).astype(float)
+
+    rng = np.random.default_rng(2)
+    target = smooth_error(*draw(rng, 300_000)).value
+    got = [smooth_error(*draw(rng, 500)) for _ in range(60)]
+    assert sum(g.low <= target <= g.high for g in got) >= 56

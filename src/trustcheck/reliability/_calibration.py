@@ -10,7 +10,7 @@ import numpy as np
 from trustcheck.probe import probe
 from trustcheck.stats import calibration as calibrations
 from trustcheck.stats import intervals
-from trustcheck.stats.reliability_curve import curve, debiased_error
+from trustcheck.stats.reliability_curve import curve, debiased_error, smooth_error
 from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ UNIT = "distance of the stated from the observed chance (root mean square)"
     wants=("scores",),
     cost="none beyond the shared pass",
     weights=True,
+    version=2,
 )
 def calibration(subject: Subject, rng: np.random.Generator) -> Measurement:
     """Measure how far stated probabilities are from what is observed.
@@ -54,7 +55,7 @@ def calibration(subject: Subject, rng: np.random.Generator) -> Measurement:
     -------
     Finding
         Headline ``calibration_error``, from 0 to 1. Also ``ece`` (the same over bins, debiased;
-        Kumar, Liang & Ma 2019), ``brier`` and its parts ``miscalibration``, ``discrimination``
+        Kumar, Liang & Ma 2019), ``smooth_ece`` (without bins; Blasiok & Nakkiran 2023), ``brier`` and its parts ``miscalibration``, ``discrimination``
         and ``uncertainty``; ``slope`` and ``intercept`` (Cox 1958; 1 and 0 are ideal) where they
         are finite; ``p_value`` of perfect calibration. One detail row per bin.
 
@@ -79,6 +80,12 @@ def calibration(subject: Subject, rng: np.random.Generator) -> Measurement:
     metrics: dict[str, Any] = {
         "calibration_error": (root, UNIT, (0.0, 1.0), Better.LOW),
         "ece": (debiased_error(bins), f"{UNIT}, over bins", (0.0, 1.0), Better.LOW),
+        "smooth_ece": (
+            smooth_error(p, y, weights=weights),
+            "smallest average change that calibrates, by smoothing",
+            (0.0, None),
+            Better.LOW,
+        ),
         "brier": (brier, "mean squared error of the probability", (0.0, 1.0), Better.LOW),
         "miscalibration": (
             parts.miscalibration, "Brier score that recalibration removes", (0.0, 1.0), Better.LOW

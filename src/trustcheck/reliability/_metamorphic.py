@@ -10,6 +10,7 @@ import numpy as np
 
 from trustcheck.probe import Want, probe
 from trustcheck.stats import intervals
+from trustcheck.subject._encode import one_thread
 from trustcheck.subject._schema import robust_scale
 from trustcheck.types import Estimate, InputError, Measurement, NotMeasurable, Row
 
@@ -21,7 +22,24 @@ if TYPE_CHECKING:
 #: Rows sent by default, per given row and in all; and rows sent one at a time.
 BUDGET, MOST_SENT, MOST_SINGLE = 1.0, 4_000, 50
 
-Ask = Callable[["pd.DataFrame"], np.ndarray]
+
+class Ask:
+    """The model, asked as it is; or a copy of it that was written down and read again."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+
+    def __call__(self, frame: pd.DataFrame) -> np.ndarray:
+        return self.subject.output(frame, purpose="asking")
+
+    def copied(self) -> Ask:
+        """Return the model's copy: pickled and read back, in memory only."""
+        import pickle
+
+        twin = pickle.loads(pickle.dumps(self.subject.native))  # noqa: S301 - our own bytes
+        return Ask(self.subject.standing_in(twin))
+
+
 Relate = Callable[["pd.DataFrame", Ask], "list[np.ndarray]"]
 
 
@@ -41,6 +59,7 @@ def _wants(subject: Subject) -> Iterable[Want]:
     wants=_wants,
     cost="at most 1 row per given row, and 4,000; 50 of them one at a time",
     clusters=True,
+    version=2,
 )
 def metamorphic(
     subject: Subject,
@@ -53,7 +72,8 @@ def metamorphic(
 
     Metamorphic testing (Chen, Cheung & Yiu 1998; for learners Xie et al. 2011): another batch, one
     row at a time, twice the same, another order of rows, every row twice, another order of
-    columns, another number type. Every relation is checked on rows of its own, so that each check
+    columns, another number type, one thread instead of several, and a copy of the model that was
+    pickled and read back. Every relation is checked on rows of its own, so that each check
     is a draw of its own.
 
     Parameters
@@ -88,9 +108,7 @@ def metamorphic(
     sizes = _sizes(subject, relations, rows)
     chosen = np.split(subject.sample(sum(sizes), rng), np.cumsum(sizes)[:-1])
 
-    def ask(frame: pd.DataFrame) -> np.ndarray:
-        return subject.output(frame, purpose="asking")
-
+    ask = Ask(subject)
     checks = [
         _check(relation, subject.X.iloc[at].reset_index(drop=True), given[at], ask, unit, tolerance)
         for relation, at in zip(relations, chosen, strict=True)
@@ -200,6 +218,11 @@ def _retyped(frame: pd.DataFrame, ask: Ask) -> list[np.ndarray]:
     return [ask(wide), ask(narrow)]
 
 
+def _one_thread(frame: pd.DataFrame, ask: Ask) -> list[np.ndarray]:
+    with one_thread():
+        return [ask(frame)]
+
+
 def _has_numbers(subject: Subject) -> bool:
     return any(dtype in (np.float64, np.float32, np.int64) for dtype in subject.X.dtypes)
 
@@ -219,6 +242,10 @@ RELATIONS = (
         may_refuse=True,
     ),
     _Relation("number type", 2, _retyped, _has_numbers),
+    _Relation("one thread", 1, _one_thread),
+    _Relation(
+        "saved and loaded", 1, lambda frame, ask: [ask.copied()(frame)], may_refuse=True
+    ),
 )  # fmt: skip
 
 

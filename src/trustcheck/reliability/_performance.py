@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.probe import Want, probe
-from trustcheck.stats import intervals, ranks, skill
-from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
+from trustcheck.reliability import _usual
+from trustcheck.stats import intervals, skill
+from trustcheck.types import Estimate, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
@@ -34,6 +35,7 @@ def _wants(subject: Subject) -> Iterable[Want]:
     cost="none beyond the shared pass",
     weights=True,
     clusters=True,
+    version=2,
 )
 def performance(subject: Subject, rng: np.random.Generator) -> Measurement:
     """Measure skill over the trivial baseline, with the usual metrics beside it.
@@ -50,8 +52,12 @@ def performance(subject: Subject, rng: np.random.Generator) -> Measurement:
     Returns
     -------
     Finding
-        Headline ``skill``, at most 1; further metrics ``accuracy``, ``brier`` and ``auc``
-        (classification), ``mae`` (regression). One detail row per class.
+        Headline ``skill``, at most 1. Further metrics of classification: ``accuracy``,
+        ``balanced_accuracy``, ``precision``, ``recall``, ``specificity`` (two classes), ``f1``
+        (mean over classes for more), ``matthews``, ``kappa``, and from probabilities ``brier``,
+        ``log_loss``, ``auc`` and ``average_precision``. Of regression: ``mae``, ``rmse``,
+        ``median_error`` and ``bias``. Each may be given a floor: ``finding.at_least(0.7,
+        metric="f1")``. One detail row per class. A note says what the trivial answer reaches.
 
     Examples
     --------
@@ -89,8 +95,9 @@ def _classification(subject: Subject) -> Measurement:
         ),
         "accuracy": Estimate(*accuracy, n=subject.n, unit="share of rows", range=(0.0, 1.0)),
     }
+    metrics |= _usual.of_labels(subject, table, hits, sizes)
     if "scores" in subject.offers():
-        metrics |= _score_metrics(subject)
+        metrics |= _usual.of_scores(subject)
     recall = intervals.wilson(hits[present], sizes[present])
     rows: tuple[Row, ...] = tuple(
         {
@@ -103,11 +110,10 @@ def _classification(subject: Subject) -> Measurement:
         for code, value, low, high in zip(np.flatnonzero(present), *recall, strict=True)
     )
     absent = [str(subject.classes[code]) for code in np.flatnonzero(~present)]
-    notes = (
-        [f"No given row has class {', '.join(absent)}; it is left out of the skill."]
-        if absent
-        else []
-    )
+    notes = [
+        *(f"No given row has class {name}; it is left out of the skill." for name in absent),
+        _usual.trivial(subject),
+    ]
     return Measurement(
         metrics,
         rows=rows,
@@ -117,32 +123,6 @@ def _classification(subject: Subject) -> Measurement:
         picture="intervals",
         influence=_influence(subject, hits, sizes, right),
     )
-
-
-def _score_metrics(subject: Subject) -> dict[str, Estimate]:
-    scores, truth = subject.scores, subject.truth
-    squared = ((scores - np.eye(scores.shape[1])[truth]) ** 2).sum(axis=1)
-    brier = intervals.bounded_mean(squared / 2, weights=subject.weights, clusters=subject.clusters)
-    metrics = {
-        "brier": Estimate(
-            *brier,
-            n=subject.n,
-            unit="mean squared error of the probability, 0 is best",
-            range=(0.0, 1.0),
-            better=Better.LOW,
-        )
-    }
-    # The rank statistic has no weighted or clustered interval here: left out rather than wrong.
-    if subject.task == "binary" and not (subject.has_weights or subject.has_clusters):
-        score, positive = scores[:, subject.positive_code], truth == subject.positive_code
-        auc = ranks.auc_interval(score[positive], score[~positive])
-        metrics["auc"] = Estimate(
-            *auc,
-            n=subject.n,
-            unit="chance that a positive row scores above a negative one",
-            range=(0.0, 1.0),
-        )
-    return metrics
 
 
 def _influence(
@@ -175,24 +155,15 @@ def _regression(subject: Subject) -> Measurement:
     got = skill.squared_skill(error, baseline, weights=subject.weights, clusters=subject.clusters)
     if not np.isfinite(got.low):
         raise NotMeasurable("one row, or one cluster, has no spread; give more")
-    mae = intervals.mean(np.abs(error), weights=subject.weights, clusters=subject.clusters)
-    ratio = 1 - got.value
+    ratio, trivial = 1 - got.value, np.average(np.abs(baseline), weights=subject.weights)
     influence = -(error**2 - ratio * baseline**2) / np.average(baseline**2, weights=subject.weights)
     return Measurement(
         {
             "skill": Estimate(
                 *got, n=subject.n, unit="share of squared error explained (R^2)", range=(None, 1.0)
             ),
-            "mae": Estimate(
-                mae.value,
-                max(float(mae.low), 0.0),
-                mae.high,
-                n=subject.n,
-                unit="mean absolute error, in units of the label",
-                range=(0.0, None),
-                better=Better.LOW,
-            ),
+            **_usual.of_errors(subject),
         },
-        notes=(f"The trivial answer is the mean of {where}.",),
+        notes=(f"The trivial answer is the mean of {where}: mean absolute error {trivial:.4g}.",),
         influence=influence,
     )

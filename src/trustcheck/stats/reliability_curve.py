@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import fft
 
 from trustcheck.stats.calibration import Floats, checked
 from trustcheck.stats.intervals import Interval, bounded_mean, z_value
@@ -79,3 +80,64 @@ def debiased_error(bins: Bins, *, level: float = 0.95) -> Interval:
     half = z_value(level) * float(share**2 @ (4 * squared * noise + 2 * noise**2)) ** 0.5
     value, low, high = np.clip([total, total - half, total + half], 0, 1) ** 0.5
     return Interval(float(value), float(low), float(high))
+
+
+#: Cells of the grid on which residuals are smoothed, and noises drawn for the interval.
+_GRID, _NOISES = 2048, 400
+
+
+def smooth_error(
+    scores: ArrayLike, outcomes: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
+) -> Interval:
+    """Smooth calibration error: residuals smoothed along the score, no bins to choose.
+
+    Parameters
+    ----------
+    scores, outcomes, weights
+        As in `corp`.
+    level
+        Confidence level, inside (0, 1).
+
+    Returns
+    -------
+    Interval
+        At least 0. The error is a norm of the smoothed residuals, so it differs from the true one
+        by no more than the norm of their noise: its quantile, by a multiplier bootstrap at the
+        bandwidth found, is the half-width. Conservative where the error is large.
+
+    Notes
+    -----
+    Gaussian kernel reflected at 0 and 1; the bandwidth is the one equal to the error it gives.
+
+    References
+    ----------
+    Blasiok and Nakkiran (2023), Smooth ECE: principled reliability diagrams via kernel smoothing.
+
+    Examples
+    --------
+    >>> p, y = np.repeat([0.2, 0.8], 500), np.tile([0, 1], 500)
+    >>> found = smooth_error(p, y)
+    >>> round(found.value, 2), found.low > 0.1
+    (0.24, True)
+    """
+    p, y, w = checked(scores, outcomes, weights)
+    share = w / w.sum()
+    cell = np.minimum((p * _GRID).astype(np.int64), _GRID - 1)
+    residual = share * (y - p)
+    wave = fft.dct(np.bincount(cell, residual, _GRID), norm="ortho")
+    waves = np.pi * np.arange(_GRID)
+
+    def norm(of: Floats, width: float) -> Floats:
+        """Mean absolute value after smoothing: the reflected kernel is diagonal in cosines."""
+        return np.abs(fft.idct(of * np.exp(-0.5 * (width * waves) ** 2), norm="ortho")).sum(axis=-1)
+
+    narrow, wide = 1.0 / _GRID, 1.0
+    for _ in range(40):
+        width = (narrow * wide) ** 0.5
+        narrow, wide = (width, wide) if norm(wave, width) > width else (narrow, width)
+    value = float(norm(wave, wide))
+    spread = np.bincount(cell, residual**2, _GRID) ** 0.5
+    drawn = np.random.default_rng(0).standard_normal((_NOISES, _GRID)) * spread
+    noise = norm(fft.dct(drawn, norm="ortho", axis=-1), wide)
+    half = float(np.quantile(noise, level))
+    return Interval(value, max(value - half, 0.0), value + half)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustcheck.stats.intervals import Interval, mover_sum, ratio_of_means, wilson
+from trustcheck.stats.intervals import (
+    Interval,
+    effective_size,
+    mover_sum,
+    ratio_of_means,
+    wilson,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -51,12 +57,55 @@ def balanced_skill(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     return Interval(value, max(low, -1 / (k - 1)), min(high, 1.0))
 
 
+def weighted_skill(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    k: int,
+    *,
+    weights: np.ndarray | None = None,
+    clusters: np.ndarray | None = None,
+    level: float = 0.95,
+) -> Interval:
+    """Balanced skill of predicted classes, row by row.
+
+    Parameters
+    ----------
+    truth, predicted : ndarray, shape (n,)
+        Codes from 0 to ``k - 1``.
+    k : int
+        Number of classes.
+    weights, clusters : ndarray, shape (n,), optional
+        As in `intervals.bounded_mean`.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes have rows.
+
+    Examples
+    --------
+    >>> truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+    >>> weighted_skill(truth, predicted, 2).value
+    0.5
+    """
+    right, hits, sizes = (truth == predicted).astype(float), np.zeros(k), np.zeros(k)
+    for code in range(k):
+        at = truth == code if weights is None else (truth == code) & (weights > 0)
+        if at.any():
+            own = None if weights is None else weights[at]
+            together = None if clusters is None else clusters[at]
+            sizes[code] = effective_size(right[at], weights=own, clusters=together, level=level)
+            hits[code] = sizes[code] * np.average(right[at], weights=own)
+    return balanced_skill(hits, sizes, level=level)
+
+
 def squared_skill(
     error: np.ndarray,
     baseline_error: np.ndarray,
     *,
     weights: np.ndarray | None = None,
     clusters: np.ndarray | None = None,
+    level: float = 0.95,
 ) -> Interval:
     """Return 1 - mean(error^2) / mean(baseline_error^2): R^2 against a given constant answer.
 
@@ -76,5 +125,7 @@ def squared_skill(
     >>> round(squared_skill(truth - model, truth - truth.mean()).value, 3)
     0.992
     """
-    share = ratio_of_means(error**2, baseline_error**2, weights=weights, clusters=clusters)
+    share = ratio_of_means(
+        error**2, baseline_error**2, weights=weights, clusters=clusters, level=level
+    )
     return Interval(1 - share.value, 1 - share.high, min(1 - share.low, 1.0))

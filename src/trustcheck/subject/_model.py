@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Rows per call: large enough that a model's fixed costs vanish, small enough for memory.
 BATCH = 65_536
+#: Calls of at least so many rows show what a row costs where many are asked together.
+BULK = 1_000
 
 # Classifiers whose ``predict`` is the arg-max of their ``predict_proba`` but for rounding at an
 # exact tie (read in the libraries' source); rows close to a tie are asked again.
@@ -44,6 +47,8 @@ class Meter:
         self.calls: Counter[str] = Counter()
         self.seconds = 0.0
         self.library_seconds = 0.0
+        self.waits: list[float] = []  # seconds of calls with one row
+        self.bulk = [0, 0.0]  # rows and seconds of calls with at least BULK rows
         self._parent = parent
 
     def add(self, purpose: str, rows: int, seconds: float) -> None:
@@ -51,8 +56,26 @@ class Meter:
         self.rows[purpose] += rows
         self.calls[purpose] += 1
         self.seconds += seconds
+        if rows == 1:
+            self.waits.append(seconds)
+        elif rows >= BULK:
+            self.bulk = [self.bulk[0] + rows, self.bulk[1] + seconds]
         if self._parent is not None:
             self._parent.add(purpose, rows, seconds)
+
+    def latency(self) -> dict[str, float]:
+        """Return how long answers took: one row alone (median, 95th percentile), and in bulk."""
+        facts: dict[str, float] = {}
+        if self.waits:
+            median, tail = np.quantile(self.waits, [0.5, 0.95]) * 1e3
+            facts |= {
+                "one_row_calls": len(self.waits),
+                "one_row_median_ms": round(float(median), 4),
+                "one_row_p95_ms": round(float(tail), 4),
+            }
+        if self.bulk[0]:
+            facts["bulk_us_per_row"] = round(self.bulk[1] / self.bulk[0] * 1e6, 4)
+        return facts
 
     def add_library(self, seconds: float) -> None:
         """Record time spent in a library that fits or explains for a probe."""
@@ -128,6 +151,21 @@ class Model:
         """Whether labels may be read off scores, ties apart (proven for the model's class)."""
         last = type(_last_step(self.native))
         return last.__name__ in _LABELS_FOLLOW_SCORES.get(last.__module__, set())
+
+    @property
+    def states_spread(self) -> bool:
+        """Whether ``predict(X, return_std=True)`` is offered."""
+        try:
+            return "return_std" in inspect.signature(_last_step(self.native).predict).parameters
+        except (AttributeError, TypeError, ValueError):
+            return False
+
+    def ask_spread(self, frame: pd.DataFrame, meter: Meter) -> tuple[np.ndarray, np.ndarray]:
+        """Ask for predictions and the standard deviations stated with them."""
+        started = time.perf_counter()
+        mean, spread = self.native.predict(send(frame, self.form, self.names), return_std=True)
+        meter.add("stated uncertainty", len(frame), time.perf_counter() - started)
+        return check_numbers(mean), check_numbers(spread)
 
     def ask(self, output: str, frame: pd.DataFrame, meter: Meter, purpose: str) -> np.ndarray:
         """Send rows in large batches and return the raw answers.

@@ -111,6 +111,11 @@ class Side:
             raise NotMeasurable(self._subject.why_missing("features"))
         return self._table.frame[name]
 
+    def own_column(self, name: str | None) -> pd.Series | None:
+        """Return a column of the user's table, read by the model or not; None if it has none."""
+        frame = self._table.frame
+        return None if frame is None or name not in frame.columns else frame[name]
+
     @property
     def truth(self) -> np.ndarray:
         """True classes as codes into ``subject.classes``, or true numbers, shape (n,)."""

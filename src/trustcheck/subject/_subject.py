@@ -39,6 +39,7 @@ _WHY_MISSING = {
     "scores": "the model gives no probabilities (predict_proba)",
     "features": "no feature table was given (X)",
     "model": NO_MODEL,
+    "fit": "the model cannot be fitted anew (that takes fit and get_params)",
     "groups": "no sensitive columns were named (sensitive=)",
     "reference": "no reference data was given (reference=)",
     "reference_labels": "the reference data has no labels (reference=(X, y))",
@@ -361,6 +362,8 @@ class Subject:
             found.add("labels")
         if self._model is not None:
             found.add("model")
+            if hasattr(self.native, "fit") and hasattr(self.native, "get_params"):
+                found.add("fit")
         if self._asker.has_scores(self._data):
             found.add("scores")
         if self.sensitive:
@@ -425,6 +428,10 @@ class Subject:
         """Calls of the model so far, by purpose."""
         return dict(self._asker.meter.calls)
 
+    def latency(self) -> dict[str, float]:
+        """How long the model took to answer so far: one row alone, and per row in bulk."""
+        return self._asker.meter.latency()
+
     @property
     def model_seconds(self) -> float:
         """Seconds spent inside the model so far."""
@@ -461,6 +468,34 @@ class Subject:
         if answer is None:
             raise NotMeasurable(self.why_missing("scores"))
         return answer
+
+    def predict_spread(self, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Ask for numbers with the standard deviation the model states, shapes (len(X),).
+
+        Raises
+        ------
+        NotMeasurable
+            If its ``predict`` takes no ``return_std``.
+        """
+        if self._model is None or not self._model.states_spread:
+            raise NotMeasurable(
+                "the model states no uncertainty: its predict takes no return_std=True; name columns"
+                " of X that hold the ends of its intervals (lower=, upper=)"
+            )
+        return self._model.ask_spread(X, self._asker.meter)
+
+    def standing_in(self, model: Any) -> Subject:
+        """Return this subject with another fitted model to ask about other rows.
+
+        The model speaks of the same columns and classes: a copy, or a refit. What the given model
+        answered about the given rows is kept; rows sent to the other are not counted as sent to it.
+        """
+        if self._model is None:
+            raise NotMeasurable(NO_MODEL)
+        seen = copy.copy(self)
+        seen._model = Model(model, form=self._model.form, names=self._model.names)  # noqa: SLF001 - its own kind
+        seen._asker = Asker(seen._model, self._coding)  # noqa: SLF001 - as above
+        return seen
 
     def output(self, X: pd.DataFrame, *, purpose: str = "perturbed") -> np.ndarray:
         """Return one number per row and class: probabilities, one-hot labels, or the prediction.
