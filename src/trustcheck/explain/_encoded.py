@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 _ENCODED = 4096
 
 
-def unwrap(model: Any) -> tuple[list[Any], Any]:
-    """Return the transformers that come first, and the estimator that decides."""
-    before: list[Any] = []
-    while True:
-        if isinstance(getattr(model, "steps", None), list):
-            before += [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
-            model = model.steps[-1][1]
-        elif hasattr(model, "best_estimator_"):
-            model = model.best_estimator_
-        else:
-            return before, model
-
-
 def encode(
     swap: Swap, steps: list[Any], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.explain._encoded import encode, fold, require_scores, unwrap
+from trustcheck.explain._encoded import encode, fold, require_scores
+from trustcheck.search._pipeline import unwrap
 from trustcheck.types import NotMeasurable
 
 if TYPE_CHECKING:
