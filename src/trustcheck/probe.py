@@ -313,5 +313,5 @@ def _settle(value: Any) -> Any:
 def _spell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "+".join(_spell(item) for item in value)
-    text = str(value)
+    text = runner.spelled(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

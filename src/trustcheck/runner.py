@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import time
@@ -169,4 +170,12 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    return getattr(value, "__name__", str(value))
+    return spelled(value)
+
+
+def spelled(value: Any) -> str:
+    """Return a parameter's name in words that are the same in every run."""
+    bare = value.func if isinstance(value, functools.partial) else value
+    if callable(bare):
+        return str(getattr(bare, "__name__", type(bare).__name__))
+    return str(value)

@@ -316,3 +316,33 @@ def test_a_group_without_errors_has_no_treatment_to_compare_and_is_named():
     finding = fairness.treatment_equality(subject)
     assert finding.value == 0.5
     assert "'a'" in finding.incomplete
+
+
+def test_a_reference_group_is_compared_with_all_others_and_with_them_only():
+    subject = world(np.random.default_rng(9), [0.3, 0.5, 0.1], n=1000)
+    rates = {
+        row["group"]: row["rate"]
+        for row in fairness.demographic_parity(subject, reference="g0").rows
+    }
+    against = fairness.demographic_parity(subject, reference="g0")
+    every = fairness.demographic_parity(subject)
+    assert against.key == "fairness.demographic_parity[by=g,reference=g0]"
+    assert against.value == pytest.approx(
+        max(abs(rates[g] - rates["g0"]) for g in ("g1", "g2")), abs=1e-12
+    )
+    assert against.value < every.value
+    assert against.notes[0] == "Reference group: 'g0'."
+    ratio = min(rates["g0"] / rates["g1"], rates["g2"] / rates["g0"])
+    assert against.metrics["ratio"].value == pytest.approx(ratio, abs=1e-12)
+    assert against.at_most(LIMIT).status == "fail"
+    with pytest.raises(tc.InputError, match="'male' is no group of g; there are 'g0', 'g1'"):
+        fairness.demographic_parity(subject, reference="male")
+
+
+def test_a_reference_without_positives_cannot_be_compared_with():
+    subject = tc.Subject.from_predictions(
+        [0, 1] * 50 + [0] * 20,
+        [0, 1] * 50 + [0] * 20,
+        sensitive={"g": ["a", "b"] * 0 + ["a"] * 50 + ["b"] * 50 + ["c"] * 20},
+    )
+    assert "reference group 'c'" in fairness.equal_opportunity(subject, reference="c").reason

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.stats import counts, gaps, intervals
-from trustcheck.types import Better, Estimate, Measurement, NotMeasurable, Row
+from trustcheck.stats import contrasts, counts, gaps, intervals
+from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
+    from trustcheck.subject._groups import Groups
 
 By = str | list[str] | None
 FACTS: dict[str, Any] = {
@@ -47,6 +49,49 @@ def favoured(subject: Subject, labels: int) -> list[tuple[Any, np.ndarray]]:
     return [(subject.classes[c], np.tile(classes == c, (labels, 1))) for c in codes]
 
 
+def recalls(subject: Subject) -> list[Event]:
+    """Return the true positive rate of each favoured class."""
+    return [
+        Event(f"{label} given {label}", f"rows whose label is {label}", predicted, predicted.T)
+        for label, predicted in favoured(subject, len(subject.classes))
+    ]
+
+
+def false_alarms(subject: Subject) -> list[Event]:
+    """Return the false positive rate of each favoured class."""
+    return [
+        Event(f"{label} given other", f"rows whose label is not {label}", predicted, ~predicted.T)
+        for label, predicted in favoured(subject, len(subject.classes))
+    ]
+
+
+#: Rates that may be asked for by name.
+RATES = {
+    "selection": "selection rates",
+    "tpr": "true positive rates",
+    "fpr": "false positive rates",
+    "accuracy": "accuracies",
+}
+
+
+def rates(subject: Subject, rate: str) -> list[Event]:
+    """Return the events of a rate asked for by name; labels are needed but for "selection"."""
+    if rate not in RATES:
+        raise InputError(f"rate={rate!r} is unknown; it is one of {', '.join(RATES)}")
+    k = len(subject.classes)
+    if rate == "selection":
+        anywhere = np.ones((1, k), dtype=bool)
+        return [
+            Event(str(label), "all rows", predicted, anywhere)
+            for label, predicted in favoured(subject, 1)
+        ]
+    if "labels" not in subject.offers():
+        raise NotMeasurable(f"{RATES[rate]} need labels: {subject.why_missing('labels')}")
+    if rate == "accuracy":
+        return [Event("right", "all rows", np.eye(k, dtype=bool), np.ones((k, k), dtype=bool))]
+    return recalls(subject) if rate == "tpr" else false_alarms(subject)
+
+
 def thresholds(subject: Subject, by: By) -> tuple[counts.CountTable, list[Event]]:
     """Return counts by decile of the prediction, and the events "above decile j"."""
     groups, predictions = subject.groups(by or ()), subject.predictions
@@ -73,48 +118,73 @@ def thresholds(subject: Subject, by: By) -> tuple[counts.CountTable, list[Event]
 
 
 def largest_gap(
-    subject: Subject, by: By, table: counts.CountTable, events: list[Event], what: str
+    subject: Subject,
+    by: By,
+    table: counts.CountTable,
+    events: list[Event],
+    what: str,
+    *,
+    reference: str | None = None,
+    complement: str | None = None,
 ) -> Measurement:
+    """Return the largest gap in the share of any event, with one detail row per group.
+
+    Parameters
+    ----------
+    what, complement : str
+        What the shares are; what their complements are, if those have a ratio worth knowing.
+    reference : str, optional
+        The group all others are compared with; every pair of groups unless given.
+    """
     groups = subject.groups(by or ())
     names = groups.names
     if len(names) < 2:
         raise NotMeasurable(
             f"all rows belong to one group of {' and '.join(groups.by)}; a gap needs two"
         )
+    fixed = None if reference is None else position(groups, reference)
     shares = [table.share(event.numerator, event.denominator) for event in events]
     successes = np.column_stack([share[0] for share in shares])
     sizes = np.column_stack([share[1] for share in shares])
     comparable = (sizes > 0).sum(axis=0) >= 2
+    if fixed is not None:
+        comparable &= sizes[fixed] > 0
     if not comparable.any():
-        raise NotMeasurable(f"fewer than two groups have {events[0].among}; a gap needs two")
+        who = (
+            "fewer than two groups have" if fixed is None else f"no group beside {reference!r} has"
+        )
+        if fixed is not None and not (sizes[fixed] > 0).any():
+            who = f"the reference group {reference!r} has no rows to compare with:"
+        raise NotMeasurable(f"{who} {events[0].among}; a gap needs two")
     events = [event for event, kept in zip(events, comparable, strict=True) if kept]
     successes, sizes = successes[:, comparable], sizes[:, comparable]
-    gap = gaps.largest_gap(successes, sizes)
+    gap = _against(successes, sizes, fixed) if fixed is not None else _any(successes, sizes)
     top, bottom = (names[i] for i in gap.pair)
     event = events[gap.event]
     which = "" if len(events) == 1 else f" ({event.name})"
+    against = "" if reference is None else f" from {reference!r}"
     metrics = {
         "gap": Estimate(
-            gap.value,
-            gap.low,
-            gap.high,
-            n=subject.n,
-            unit=f"difference of {what}",
-            range=(0.0, 1.0),
+            *gap.ends, n=subject.n, unit=f"difference of {what}{against}", range=(0.0, 1.0)
         )
     }
     notes = [f"Furthest apart: {top!r} above {bottom!r}{which}."]
-    ratio = gaps.smallest_ratio(successes, sizes)
-    if np.isfinite([ratio.value, ratio.low, ratio.high]).all():
-        metrics["ratio"] = Estimate(
-            ratio.value,
-            ratio.low,
-            ratio.high,
-            n=subject.n,
-            unit=f"smallest ratio of two {what}",
-            range=(0.0, 1.0),
-            better=Better.HIGH,
-        )
+    if reference is not None:
+        notes.insert(0, f"Reference group: {reference!r}.")
+    ratios = [("ratio", successes, what)]
+    ratios += [("miss_ratio", sizes - successes, complement)] if complement else []
+    for name, hits, of in ratios:
+        value, low, high = gap.ratio(hits, sizes)
+        if np.isfinite([value, low, high]).all():
+            metrics[name] = Estimate(
+                value,
+                low,
+                high,
+                n=subject.n,
+                unit=f"smallest ratio of two {of}{' with the reference' * bool(reference)}",
+                range=(0.0, 1.0),
+                better=Better.HIGH,
+            )
     if what == "selection rates" and "ratio" in metrics:
         notes.append(
             "A ratio below 0.8 is the four-fifths rule of thumb of US employment practice, not a law."
@@ -128,12 +198,89 @@ def largest_gap(
     return Measurement(
         metrics,
         rows=detail(names, events, successes, sizes, table),
-        statistics={"successes": successes.tolist(), "n": sizes.tolist()},
-        formula="gaps.largest_gap",
+        statistics=gap.statistics,
+        formula=gap.formula,
         notes=tuple(notes),
         picture="intervals",
-        incomplete=f"{'; '.join(empty)}: its rate is unknown." if empty else None,
-        influence=_influence(subject, groups.codes, event, gap),
+        incomplete=f"{said(empty)}: its rate is unknown." if empty else None,
+        influence=_influence(subject, groups.codes, event, gap.pair),
+    )
+
+
+def position(groups: Groups, reference: str) -> int:
+    """Return where the reference group stands; InputError if there is none of that name."""
+    if reference not in groups.names:
+        known = said([repr(name) for name in groups.names], ", ")
+        raise InputError(
+            f"reference={reference!r} is no group of {' and '.join(groups.by)}; there are {known}"
+        )
+    return groups.names.index(reference)
+
+
+def said(names: Sequence[str], between: str = "; ", most: int = 8) -> str:
+    """Join names, the first few where they are many."""
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return between.join([*names[:most], *more])
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """The widest gap: who shows it, its interval, and the formula that gives it."""
+
+    ends: tuple[float, float, float]
+    pair: tuple[int, int]
+    event: int
+    statistics: dict[str, Any]
+    formula: str
+    ratio: Callable[[np.ndarray, np.ndarray], tuple[float, float, float]]
+
+
+def _any(successes: np.ndarray, sizes: np.ndarray) -> _Gap:
+    """Compare every two groups."""
+
+    def ratio(hits: np.ndarray, n: np.ndarray) -> tuple[float, float, float]:
+        found = gaps.smallest_ratio(hits, n)
+        return found.value, found.low, found.high
+
+    gap = gaps.largest_gap(successes, sizes)
+    return _Gap(
+        (gap.value, gap.low, gap.high),
+        gap.pair,
+        gap.event,
+        {"successes": successes.tolist(), "n": sizes.tolist()},
+        "gaps.largest_gap",
+        ratio,
+    )
+
+
+def _against(successes: np.ndarray, sizes: np.ndarray, reference: int) -> _Gap:
+    """Compare every other group with the reference group."""
+
+    def split(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        others = np.delete(table, reference, axis=0)
+        return others.ravel(), np.broadcast_to(table[reference], others.shape).ravel()
+
+    def sides(hits: np.ndarray, n: np.ndarray) -> dict[str, Any]:
+        (x, other), (m, other_n) = split(hits), split(n)
+        return {"successes": x, "n": m, "other_successes": other, "other_n": other_n}
+
+    def ratio(hits: np.ndarray, n: np.ndarray) -> tuple[float, float, float]:
+        found = contrasts.smallest_ratio(**sides(hits, n))
+        return found.value, found.low, found.high
+
+    statistics = sides(successes, sizes)
+    gap = contrasts.largest_contrast(**statistics)
+    other, event = divmod(gap.at, successes.shape[1])
+    other += other >= reference
+    rates = successes[:, event] / np.maximum(sizes[:, event], 1e-300)
+    above = rates[other] >= rates[reference]
+    return _Gap(
+        (gap.value, gap.low, gap.high),
+        (other, reference) if above else (reference, other),
+        event,
+        {name: values.tolist() for name, values in statistics.items()},
+        "contrasts.largest_contrast",
+        ratio,
     )
 
 
@@ -165,7 +312,7 @@ def detail(
 
 
 def _influence(
-    subject: Subject, codes: np.ndarray, event: Event, gap: gaps.LargestGap
+    subject: Subject, codes: np.ndarray, event: Event, pair: tuple[int, int]
 ) -> np.ndarray | None:
     """Influence of each row on the difference of the two groups furthest apart."""
     if subject.task == "regression":
@@ -176,7 +323,7 @@ def _influence(
     hit = event.numerator[truth, predicted].astype(float)
     weight = np.ones(subject.n) if subject.weights is None else subject.weights
     out = np.zeros(subject.n)
-    for group, sign in zip(gap.pair, (1.0, -1.0), strict=True):
+    for group, sign in zip(pair, (1.0, -1.0), strict=True):
         inside = counted & (codes == group)
         share = weight[inside].sum() / weight.sum()
         if share > 0:

@@ -10,9 +10,10 @@ from trustcheck.fairness._gap import (
     FACTS,
     LABELLED,
     By,
-    Event,
-    favoured,
+    false_alarms,
     largest_gap,
+    rates,
+    recalls,
     thresholds,
 )
 from trustcheck.probe import probe
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     needs=("groups", "predictions"),
     **FACTS,
 )
-def demographic_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def demographic_parity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in selection rate between any two groups.
 
     The interval carries two rules at once: its upper end is the largest pairwise upper bound
@@ -43,6 +46,8 @@ def demographic_parity(subject: Subject, rng: np.random.Generator, *, by: By = N
         With sensitive columns.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -74,12 +79,8 @@ def demographic_parity(subject: Subject, rng: np.random.Generator, *, by: By = N
         table, events = thresholds(subject, by)
     else:
         table = subject.counts(by or (), labels=False)
-        anywhere = np.ones((1, len(subject.classes)), dtype=bool)
-        events = [
-            Event(str(label), "all rows", predicted, anywhere)
-            for label, predicted in favoured(subject, 1)
-        ]
-    return largest_gap(subject, by, table, events, "selection rates")
+        events = rates(subject, "selection")
+    return largest_gap(subject, by, table, events, "selection rates", reference=reference)
 
 
 @probe(
@@ -88,7 +89,9 @@ def demographic_parity(subject: Subject, rng: np.random.Generator, *, by: By = N
     unit="difference of true positive rates",
     **LABELLED,
 )
-def equal_opportunity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def equal_opportunity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in true positive rate (recall) between any two groups.
 
     Equality of opportunity after Hardt, Price & Srebro (2016). Interval as for
@@ -100,6 +103,8 @@ def equal_opportunity(subject: Subject, rng: np.random.Generator, *, by: By = No
         With sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -116,7 +121,13 @@ def equal_opportunity(subject: Subject, rng: np.random.Generator, *, by: By = No
     1.0
     """
     return largest_gap(
-        subject, by, subject.counts(by or ()), _recalls(subject), "true positive rates"
+        subject,
+        by,
+        subject.counts(by or ()),
+        recalls(subject),
+        "true positive rates",
+        reference=reference,
+        complement="false negative rates",
     )
 
 
@@ -127,7 +138,7 @@ def equal_opportunity(subject: Subject, rng: np.random.Generator, *, by: By = No
     **LABELLED,
 )
 def predictive_equality(
-    subject: Subject, rng: np.random.Generator, *, by: By = None
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
 ) -> Measurement:
     """Measure the largest gap in false positive rate between any two groups.
 
@@ -140,6 +151,8 @@ def predictive_equality(
         With sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -156,7 +169,12 @@ def predictive_equality(
     1.0
     """
     return largest_gap(
-        subject, by, subject.counts(by or ()), _false_alarms(subject), "false positive rates"
+        subject,
+        by,
+        subject.counts(by or ()),
+        false_alarms(subject),
+        "false positive rates",
+        reference=reference,
     )
 
 
@@ -166,7 +184,9 @@ def predictive_equality(
     unit="difference of true or false positive rates",
     **LABELLED,
 )
-def equalized_odds(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def equalized_odds(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the larger of the gaps in true and in false positive rate.
 
     Equalized odds after Hardt, Price & Srebro (2016), reduced as fairlearn does: the worst of
@@ -178,6 +198,8 @@ def equalized_odds(subject: Subject, rng: np.random.Generator, *, by: By = None)
         With sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -193,49 +215,15 @@ def equalized_odds(subject: Subject, rng: np.random.Generator, *, by: By = None)
     >>> equalized_odds(subject).value
     1.0
     """
-    events = [*_recalls(subject), *_false_alarms(subject)]
+    events = [*recalls(subject), *false_alarms(subject)]
     return largest_gap(
-        subject, by, subject.counts(by or ()), events, "true and false positive rates"
+        subject,
+        by,
+        subject.counts(by or ()),
+        events,
+        "true and false positive rates",
+        reference=reference,
     )
-
-
-@probe(
-    title="Predictive parity",
-    question="Does a favourable prediction mean the same for every group?",
-    unit="difference of positive predictive values",
-    **LABELLED,
-)
-def predictive_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
-    """Measure the largest gap in positive predictive value (precision) between two groups.
-
-    Predictive parity after Chouldechova (2017). Interval as for ``demographic_parity``.
-
-    Parameters
-    ----------
-    subject : Subject
-        With sensitive columns and labels.
-    by : str or list of str
-        Sensitive column; a list means the intersection. The only one unless given.
-
-    Returns
-    -------
-    Finding
-        Headline ``gap``, 0 to 1; one detail row per group.
-
-    Examples
-    --------
-    >>> import trustcheck as tc
-    >>> subject = tc.Subject.from_predictions(
-    ...     [1, 0, 0, 0] * 50, [1, 1, 0, 0] * 50, sensitive={"sex": ["f", "m", "f", "m"] * 50}
-    ... )
-    >>> predictive_parity(subject).value
-    1.0
-    """
-    events = [
-        Event(str(label), f"rows predicted {label}", predicted.T, predicted)
-        for label, predicted in favoured(subject, len(subject.classes))
-    ]
-    return largest_gap(subject, by, subject.counts(by or ()), events, "positive predictive values")
 
 
 @probe(
@@ -244,7 +232,9 @@ def predictive_parity(subject: Subject, rng: np.random.Generator, *, by: By = No
     unit="difference of accuracies",
     **LABELLED,
 )
-def accuracy_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def accuracy_parity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in accuracy between any two groups.
 
     Overall accuracy equality after Berk et al. (2018). Interval as for ``demographic_parity``.
@@ -255,6 +245,8 @@ def accuracy_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
         With sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -270,69 +262,12 @@ def accuracy_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
     >>> accuracy_parity(subject).value
     1.0
     """
-    k = len(subject.classes)
-    right = Event("right", "all rows", np.eye(k, dtype=bool), np.ones((k, k), dtype=bool))
-    return largest_gap(subject, by, subject.counts(by or ()), [right], "accuracies")
-
-
-@probe(
-    title="Treatment equality",
-    question="Of the model's errors, are as many against the person in every group?",
-    unit="difference of missed shares",
-    **LABELLED,
-)
-def treatment_equality(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
-    """Measure the largest gap in the share of errors that are false negatives.
-
-    Treatment equality after Berk et al. (2018), who compare the ratio of false negatives to false
-    positives. The share false negatives / (false negatives + false positives) is equal exactly
-    where their ratio is, stays finite where a group has no false positive, and has an interval:
-    that of ``demographic_parity``.
-
-    Parameters
-    ----------
-    subject : Subject
-        With sensitive columns and labels.
-    by : str or list of str
-        Sensitive column; a list means the intersection. The only one unless given.
-
-    Returns
-    -------
-    Finding
-        Headline ``gap``, 0 to 1; one detail row per group. With more than two classes the gap is
-        the largest over one-vs-rest errors.
-
-    Examples
-    --------
-    >>> import trustcheck as tc
-    >>> subject = tc.Subject.from_predictions(
-    ...     [1, 0, 1, 0] * 50, [0, 1, 1, 0] * 50, sensitive={"sex": ["f", "m", "f", "m"] * 50}
-    ... )
-    >>> treatment_equality(subject).value
-    1.0
-    """
-    labels = len(subject.classes)
-    events = [
-        Event(
-            f"{label} missed",
-            f"errors about {label}",
-            predicted.T & ~predicted,
-            predicted.T ^ predicted,
-        )
-        for label, predicted in favoured(subject, labels)
-    ]
-    return largest_gap(subject, by, subject.counts(by or ()), events, "missed shares of errors")
-
-
-def _recalls(subject: Subject) -> list[Event]:
-    return [
-        Event(f"{label} given {label}", f"rows whose label is {label}", predicted, predicted.T)
-        for label, predicted in favoured(subject, len(subject.classes))
-    ]
-
-
-def _false_alarms(subject: Subject) -> list[Event]:
-    return [
-        Event(f"{label} given other", f"rows whose label is not {label}", predicted, ~predicted.T)
-        for label, predicted in favoured(subject, len(subject.classes))
-    ]
+    return largest_gap(
+        subject,
+        by,
+        subject.counts(by or ()),
+        rates(subject, "accuracy"),
+        "accuracies",
+        reference=reference,
+        complement="error rates",
+    )
