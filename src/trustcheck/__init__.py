@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from trustcheck._evaluate import evaluate, plan
     from trustcheck._frozen import replay
+    from trustcheck.monitor import Monitor
     from trustcheck.store import open_store
     from trustcheck.subject import Context, Feature, Remote, Schema, Subject, col
     from trustcheck.types import (
@@ -63,6 +64,7 @@ __all__ = [
     "Finding",
     "InputError",
     "Measurement",
+    "Monitor",
     "NotMeasurable",
     "Profile",
     "Remote",
@@ -98,6 +100,7 @@ _HOMES = {
     "replay": "_frozen",
     "Context": "subject",
     "Feature": "subject",
+    "Monitor": "monitor",
     "Remote": "subject",
     "Schema": "subject",
     "Subject": "subject",

@@ -337,7 +337,7 @@ def _afresh(state: State) -> State:
 
 def _clean(values: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     """Missing values rank above all others; infinite ones count as the outermost numbers."""
-    array = np.asarray(values, dtype=float)
+    array = np.asarray(values, dtype=float) + 0.0  # there is one zero
     missing = np.isnan(array)
     most = np.finfo(float).max
     return np.where(missing, np.inf, np.clip(array, -most, most)), missing
@@ -454,7 +454,9 @@ def _remember(state: State, look: int, counts: Ints) -> tuple[Ints, Ints]:
     recent = np.concatenate([state.recent, counts[None]])
     while True:
         lengths = spans[:, 1] - spans[:, 0] + 1
-        thrice = [i for i in range(len(spans) - 2) if lengths[i] == lengths[i + 1] == lengths[i + 2]]
+        thrice = [
+            i for i in range(len(spans) - 2) if lengths[i] == lengths[i + 1] == lengths[i + 2]
+        ]
         if not thrice:
             return spans, recent
         i = thrice[-1]
