@@ -150,12 +150,13 @@ def numbers_moved(
     both = distances.Steps(np.arange(f.size, dtype=float), f, g, int(before.sum()), int(now.sum()))
     found = distances.kolmogorov_smirnov(both, comparisons=comparisons)
     at = int(np.abs(f - g).argmax())
+    missing = before[-1] / before.sum(), now[-1] / now.sum()
     side = "above" if g[at] < f[at] else "up to"
     where = f"more rows {side} the reference's {f[at]:.0%} quantile"
     if not 0.005 <= f[at] < 0.995:
         where = f"more rows {'above' if side == 'above' else 'below'} nearly all of the reference"
-    if at == f.size - 2:
-        where = f"missing: {1 - f[at]:.1%} before, {1 - g[at]:.1%} now"
+    if abs(missing[1] - missing[0]) > found.value / 2:
+        where = f"missing: {missing[0]:.1%} before, {missing[1]:.1%} now"
     elif loss:
         where = f"losses are {'larger' if side == 'above' else 'smaller'}: {where}"
     return _estimate(found, both.n_current), where

@@ -211,8 +211,8 @@ class Monitor:
     def _ask(self, rows: Rows) -> None:
         """Ask the model before the store is locked; answers are kept with the rows."""
         _watched.matrix(rows, _watched.streams(rows, self._cluster))
-        known = self._store.load_state(self.name)
-        if self._reference is not None and (known is None or self._why_new(known, [])):
+        known = _copied(self._store.load_state(self.name))
+        if self._reference is not None and self._why_new(known, []) is not None:
             _watched.matrix(self._reference, _watched.streams(self._reference, self._cluster))
 
     def _seen(self, state: Plain, rows: Rows, key: str) -> Look:
@@ -263,10 +263,10 @@ class Monitor:
         epoch = state["epochs"][-1]
         if state.get("reset") is not None:
             return f"reset: {state['reset']}"
-        if self._signature is not None and self._signature[1] != epoch["model"]:
-            return "another model"
         if self._signature is not None and self._signature[0] != epoch["reference"]:
             return "another reference"
+        if self._signature is not None and self._signature[1] != epoch["model"]:
+            return "another model"
         if (self.alpha, self.horizon) != (epoch["alpha"], epoch["horizon"]):
             return "another alpha or horizon"
         if any(len(state["order"][part]) >= epoch["horizon"] for part in left):
