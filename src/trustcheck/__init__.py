@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         safety,
         security,
     )
+    from trustcheck._compare import compare
     from trustcheck._evaluate import evaluate, plan
     from trustcheck._frozen import replay
     from trustcheck.monitor import Monitor
@@ -78,6 +79,7 @@ __all__ = [
     "Verdict",
     "accountability",
     "col",
+    "compare",
     "datasets",
     "drift",
     "evaluate",
@@ -94,6 +96,7 @@ __all__ = [
 ]
 # Where each name lives; what is not listed is a noun of ``types``. All load on first use.
 _HOMES = {
+    "compare": "_compare",
     "evaluate": "_evaluate",
     "open_store": "store",
     "plan": "_evaluate",

@@ -191,6 +191,8 @@ class Store:
     ) -> tuple[Run, bool]:
         """Add a run to the history, unless the job has one with this key.
 
+        A job's first run with exit code 0 is its accepted one, until another is accepted.
+
         Parameters
         ----------
         report : Report
@@ -237,6 +239,10 @@ class Store:
                 self._insert(runs, **line).on_conflict_do_nothing().returning(runs.c.number)
             ).scalar()
             if added is not None:
+                mine = (runs.c.name == line["name"]) & runs.c.accepted
+                if line["code"] == 0 and not db.scalar(sa.select(sa.exists().where(mine))):
+                    first = sa.update(runs).where(runs.c.number == added)
+                    db.execute(first.values(accepted=True))
                 rows = [{"run": added, **row} for row in _numbers(report)]
                 if rows:
                     db.execute(sa.insert(self._tables["numbers"]), rows)

@@ -27,7 +27,7 @@ FLOORS = {
     **dict.fromkeys(
         ("_evaluate", "_progress", "_frozen", "_gathered", "_secrets", "jobs", "report", "store"), 4
     ),
-    **dict.fromkeys(("monitor", "_looks", "_watched"), 4),
+    **dict.fromkeys(("_compare", "monitor", "_looks", "_watched"), 4),
     **dict.fromkeys(("__init__", "__main__", "cli", "pytest_plugin"), 5),
 }
 # Rooms that may reach less than their floor allows.

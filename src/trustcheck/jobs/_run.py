@@ -116,6 +116,8 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
     )
     _refuse_secrets(report)
     tally = _Tally(report.exit_code())
+    if job.ratchet is not None:
+        _ratchet(job, store, report, tally)
     key = None if job.history is None else job.history.key
     outputs = _write(job, report, key)
     tally.facts["outputs"] = {kind: str(path) for kind, path in outputs.items()}
@@ -147,6 +149,48 @@ def _refuse_secrets(report: Report) -> None:
             "the report would hold a secret of the environment (in a name, a column or a level),"
             " so nothing was written; rename it, or drop the column"
         )
+
+
+# The ratchet -------------------------------------------------------------------------------------
+
+
+def _ratchet(job: Job, store: Store | None, report: Report, tally: _Tally) -> None:
+    """Fail where a requirement became clearly worse than in the accepted run."""
+    from trustcheck._compare import clearly_worse, compare
+
+    asked = job.ratchet
+    assert asked is not None
+    if asked.against == "accepted":
+        accepted = [run for run in store.runs(job.name) if run.accepted] if store else []
+        if store is None or not accepted:
+            tally.said.append("ratchet: no run is accepted yet; the first that passes will be")
+            return
+        before, what = store.report(accepted[-1].number), f"run {accepted[-1].number}"
+        remedy = (
+            f" (trustcheck history STORE --accept N makes run N the accepted one of {job.name!r})"
+        )
+    else:
+        before, what = Report.load(job._folder / asked.against), Path(asked.against).name  # noqa: SLF001
+        remedy = ""
+    found = compare(before, report)
+    worse = clearly_worse(found, by=asked.worse_by, limits=asked.limits)
+    tally.facts["ratchet"] = {
+        "against": what,
+        "worse": [d.key for d in worse],
+        "reason": found.reason,
+    }
+    if found.reason is not None:
+        tally.worsen(UNDECIDED)
+        tally.said.append(f"ratchet: not comparable with {what}: {found.reason}{remedy}")
+    for d in worse:
+        tally.worsen(FAILED)
+        assert d.value is not None
+        tally.said.append(
+            f"ratchet: {d.key} {d.metric} is clearly worse than in {what}: by {abs(d.value):.3g}"
+            f" (95 % interval of the difference {d.low:.3g} to {d.high:.3g})"
+        )
+    if not worse and found.reason is None:
+        tally.said.append(f"ratchet: nothing is clearly worse than in {what}")
 
 
 # Outputs -----------------------------------------------------------------------------------------
