@@ -42,7 +42,8 @@ def test_hostile_labels_make_valid_xml_and_no_new_element(kind, make_finding, ho
     root = parsed(room.picture(made))
     drawn = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert drawn <= {
-        "svg", "title", "desc", "line", "rect", "circle", "text", "tspan", "polygon", "polyline",
+        "svg", "title", "desc", "line", "path", "rect", "circle", "text", "tspan", "polygon",
+        "polyline",
     }  # fmt: skip
     assert not [a for element in root.iter() for a in element.attrib if a.startswith("on")]
     assert len(room.picture(made)._repr_svg_()) < 60_000

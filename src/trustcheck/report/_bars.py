@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import svg
 
@@ -28,6 +28,14 @@ _SHAPES = {
     VerdictStatus.NOT_APPLICABLE: ("M10 3a7 7 0 1 0 0 14a7 7 0 1 0 0-14Z", "M5 15L15 5"),
 }
 _HOLLOW = (VerdictStatus.NOT_MEASURED, VerdictStatus.NOT_APPLICABLE)
+PASSES = "var(--tc-pass, #1a7045)"
+_COLOURS = {
+    VerdictStatus.FAIL: "var(--tc-fail)",
+    VerdictStatus.INCONCLUSIVE: "var(--tc-open)",
+    VerdictStatus.NOT_MEASURED: MUTED,
+    VerdictStatus.PASS: "var(--tc-pass)",
+    VerdictStatus.NOT_APPLICABLE: MUTED,
+}
 
 
 def icon(status: VerdictStatus) -> str:
@@ -110,7 +118,7 @@ def limit_bar(requirement: Requirement, estimate: Estimate, status: VerdictStatu
     low, high = at(estimate.low), at(estimate.high)
     parts: list[svg.Element] = [
         box(left, y - 22, right - left, 34, colour=MUTED, opacity=0.1, r=4),
-        box(at(least), y - 22, at(most) - at(least), 34, colour="var(--tc-pass, #1a7045)", opacity=0.2, r=4),
+        box(at(least), y - 22, at(most) - at(least), 34, colour=PASSES, opacity=0.2, r=4),
     ]  # fmt: skip
     if at(most) - at(least) > 44:
         parts.append(
@@ -129,6 +137,62 @@ def limit_bar(requirement: Requirement, estimate: Estimate, status: VerdictStatu
         f" to {number(estimate.high)}; limit {requirement.limit_text}."
     )
     return str(frame(340, y + 34, parts, title=said))
+
+
+def strip(requirement: Requirement, estimate: Estimate) -> str:
+    """Return an estimate beside its limit, small, for a line of a list whose text says the same."""
+    limits = [x for x in (requirement.at_least, requirement.at_most) if x is not None]
+    if not limits:
+        return ""
+    first, last = _scale(estimate, limits)
+
+    def at(value: float) -> float:
+        return 1 + 126 * (min(max(value, first), last) - first) / (last - first)
+
+    least = first if requirement.at_least is None else requirement.at_least
+    most = last if requirement.at_most is None else requirement.at_most
+    low, high = at(estimate.low), at(estimate.high)
+    return str(
+        _plain(
+            128,
+            16,
+            [
+                box(1, 3, 126, 10, colour=MUTED, opacity=0.12),
+                box(at(least), 3, at(most) - at(least), 10, colour=PASSES, opacity=0.3),
+                *(box(at(x) - 1, 0, 2, 16, colour=LIMIT) for x in limits),
+                box(low, 7, max(high - low, 1), 2, colour="currentColor"),
+                dot(at(estimate.value), 8, r=3.5, colour="currentColor"),
+            ],
+        )
+    )
+
+
+def shares(counts: Mapping[VerdictStatus, int]) -> str:
+    """Return one bar that shows how many requirements came out how; empty where there are none."""
+    total = sum(counts.values())
+    if not total:
+        return ""
+    parts: list[svg.Element] = []
+    x = 0.0
+    for status, colour in _COLOURS.items():
+        wide = 1000 * counts.get(status, 0) / total
+        if wide:
+            hollow = status in _HOLLOW
+            parts.append(
+                box(x, 0, max(wide - 4, 2), 14, colour=colour, opacity=0.35 if hollow else 1)
+            )
+        x += wide
+    return str(_plain(1000, 14, parts, stretched=True))
+
+
+def _plain(
+    width: int, height: int, parts: list[svg.Element], *, stretched: bool = False
+) -> svg.SVG:
+    """Return a picture that adds nothing to the text beside it."""
+    more = {"aria-hidden": "true"} | ({"preserveAspectRatio": "none"} if stretched else {})
+    return svg.SVG(
+        xmlns=None, viewBox=svg.ViewBoxSpec(0, 0, width, height), elements=parts, extra=more
+    )
 
 
 def _below(

@@ -13,7 +13,7 @@ from typing import Any
 import svg
 
 from trustcheck.report._json import columns
-from trustcheck.report._svg import LIMIT, MARK, MUTED, box, dot, frame, line, rounded, word
+from trustcheck.report._svg import LIMIT, MARK, MUTED, box, dot, frame, line, lines, rounded, word
 from trustcheck.report._text import cells, count, metric_name, number, short
 from trustcheck.types import Finding, InputError, Requirement, Row, Scalar
 
@@ -200,6 +200,7 @@ def _rows(
     parts += [
         line(at(x), top - 6, at(x), bottom, colour=LIMIT, width=2, dash="4 2") for x in limits
     ]
+    spans: list[tuple[float, float, float, float]] = []
     for i, point in enumerate(points):
         y = top + pitch * i + (24 if stacked else 10)
         if stacked:
@@ -211,10 +212,12 @@ def _rows(
             wide = abs(at(point.value) - at(0))
             parts.append(box(start, y - 5, wide, 10, colour=MARK, opacity=0.75, r=2))
         if point.low is not None and point.high is not None:
-            parts.append(line(at(point.low), y, at(point.high), y, width=2))
+            spans.append((at(point.low), y, at(point.high), y))
         if kind == "intervals":
             parts.append(dot(at(point.value), y))
         parts.append(word(_WIDTH - 2, y + 4, number(point.value), anchor="end", room=10))
+    if spans:
+        parts.append(lines(spans, colour="currentColor", width=2))
     parts.append(word((left + right) / 2, bottom + 34, value, anchor="middle", colour=MUTED))
     ends = " with 95 % intervals" if any(p.low is not None for p in points) else ""
     caption = f"{count(len(points), 'row')}, {value}{ends}.{more}"
@@ -231,14 +234,11 @@ def _axis(
     bottom: float,
 ) -> list[svg.Element]:
     """Return the grid, drawn where no label stands, with its numbers below."""
-    parts: list[svg.Element] = []
-    for tick in ticks:
-        parts += [
-            line(at(tick), start, at(tick), end, colour=MUTED, width=0.5)
-            for start, end in stretches
-        ]
-        parts.append(word(at(tick), bottom + 17, number(tick), anchor="middle", colour=MUTED))
-    return parts
+    grid = [(at(tick), start, at(tick), end) for tick in ticks for start, end in stretches]
+    numbers = [
+        word(at(tick), bottom + 17, number(tick), anchor="middle", colour=MUTED) for tick in ticks
+    ]
+    return [lines(grid, colour=MUTED, width=0.5), *numbers]
 
 
 def _curve(

@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from trustcheck import standard
 from trustcheck.report import _evidence, _view
-from trustcheck.report._bars import icon, limit_bar, score_bar
+from trustcheck.report._bars import icon, limit_bar, score_bar, shares, strip
 from trustcheck.report._figures import picture
 from trustcheck.report._json import columns
 from trustcheck.report._text import (
     clean,
     count,
+    ends,
     interval,
     metric_name,
     number,
@@ -64,7 +65,7 @@ def report_card(report: Report) -> str:
         "report_card.html.j2",
         style=_style("card.css"),
         **_first_screen(report),
-        dimensions=[_dimension(score) for score in report.dimension_scores],
+        dimensions=[_dimension(report, score) for score in report.dimension_scores],
         entries=[_card(entry, Room(0, 0)) for entry in listed[:50]],
         left_out=max(len(listed) - 50, 0),
     )
@@ -89,20 +90,31 @@ def _page_facts(report: Report, room: Room) -> dict[str, Any]:
     chapters = []
     for dimension in outline.dimensions:
         mine = [entry for entry in listed if _view.dimension_of(entry) == dimension.id]
+        mine.sort(key=_view.worst_first)
         score = scores.get(dimension.id)
         chapters.append(
             {
                 "id": dimension.id,
                 "title": dimension.title,
                 "summary": dimension.summary,
-                "score": None if score is None else _dimension(score),
-                "cards": [_card(entry, room) for entry in mine],
+                "score": None if score is None else _dimension(report, score),
+                "cards": [_card(entry, room) for entry in mine if not _view.idle(entry)],
+                "idle": [
+                    (entry.label, _view.no_number(entry)) for entry in mine if _view.idle(entry)
+                ],
             }
         )
+    answers, (tally, counts) = _view.answers(report), _view.tally(report)
     return {
         "style": _style("style.css"),
         **_first_screen(report),
-        "dimensions": [_dimension(score) for score in report.dimension_scores],
+        "tally": tally,
+        "shares": Markup(shares(counts)),  # noqa: S704 - our own shapes
+        "failed": answers[VerdictStatus.FAIL],
+        "undecided": answers[VerdictStatus.INCONCLUSIVE],
+        "unknown": answers[VerdictStatus.NOT_MEASURED],
+        "held": answers[VerdictStatus.PASS],
+        "dimensions": [_dimension(report, score) for score in report.dimension_scores],
         "chapters": chapters,
         "evidence": _evidence.evidence(report),
         "icons": [(icon(status), word) for status, word in _view.WORDS.items()],
@@ -141,7 +153,7 @@ def _about(report: Report) -> list[Sentence]:
     return said
 
 
-def _dimension(score: Score) -> dict[str, Any]:
+def _dimension(report: Report, score: Score) -> dict[str, Any]:
     outline = standard.load().dimension(str(score.dimension))
     asked = bool(score.coverage) or score.verdict is not VerdictStatus.NOT_MEASURED
     return {
@@ -157,7 +169,7 @@ def _dimension(score: Score) -> dict[str, Any]:
         "high": number(round(score.high)),
         "coverage": percent(score.coverage) if asked else "none",
         "assurance": str(score.assurance) if score.assurance else "none",
-        "reason": score.reason[:1].upper() + score.reason[1:],
+        "reason": _view.named(report, score.reason[:1].upper() + score.reason[1:]),
     }
 
 
@@ -169,6 +181,7 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
     )
     card: dict[str, Any] = {
         "id": f"finding-{entry.number}",
+        "number": entry.number,
         "title": entry.title,
         "detail": entry.detail,
         "key": finding.key if finding else entry.verdicts[0].key,
@@ -191,31 +204,38 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
         return card
     name, estimate = got
     requirement = None if verdict is None else verdict.requirement
-    bar = limit_bar(verdict.requirement, estimate, verdict.status) if verdict is not None else ""
+    bar = small = ""
+    if verdict is not None:
+        bar = limit_bar(verdict.requirement, estimate, verdict.status)
+        small = strip(verdict.requirement, estimate)
     drawn = picture(finding, requirement, most=room.drawn)
     notes = [*finding.notes, *([f"Incomplete: {finding.incomplete}"] if finding.incomplete else [])]
-    return (
-        card
-        | {
-            "measured": True,
-            "metric": metric_name(name),
-            "value": number(estimate.value),
-            "unit": estimate.unit,
-            "interval": interval(estimate),
-            "n": count(estimate.n, "row"),
-            "bar": Markup(bar),  # noqa: S704 - pictures escape what they show
-            "assurance": _view.ASSURANCE[finding.assurance],
-            "picture": Markup(str(drawn.svg)) if drawn else "",  # noqa: S704
-            "caption": drawn.caption if drawn else "",
-            "notes": notes[:_NOTES],
-            "others": [
-                (metric_name(other), number(e.value), interval(e), e.unit)
-                for other, e in list(finding.metrics.items())[:_COLUMNS]
-                if other != name
-            ],
-            "table": _table(finding.rows, room.rows),
-        }
-    )
+    return card | {
+        "measured": True,
+        "metric": metric_name(name),
+        "value": number(estimate.value),
+        "unit": estimate.unit,
+        "interval": interval(estimate),
+        "n": count(estimate.n, "row"),
+        "ends": "exact" if interval(estimate) == "exact" else ends(estimate),
+        "bar": _drawn(bar),
+        "strip": _drawn(small),
+        "assurance": _view.ASSURANCE[finding.assurance],
+        "picture": _drawn(drawn.svg) if drawn else "",
+        "caption": drawn.caption if drawn else "",
+        "notes": notes[:_NOTES],
+        "others": [
+            (metric_name(other), number(e.value), interval(e), e.unit)
+            for other, e in list(finding.metrics.items())[:_COLUMNS]
+            if other != name
+        ],
+        "table": _table(finding.rows, room.rows),
+    }
+
+
+def _drawn(drawn: Any) -> Markup:
+    """Return a picture for a page or a card, which defines every colour; pictures escape names."""
+    return Markup(str(drawn).replace(", currentColor)", ")"))  # noqa: S704
 
 
 def _asked(verdict: Verdict) -> dict[str, Any]:

@@ -6,7 +6,7 @@ it stands on, in light and dark; no style element, so nothing leaks out of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal
 
@@ -71,6 +71,16 @@ def line(
         stroke_width=width,
         extra={"stroke-dasharray": dash} if dash else None,
     )
+
+
+def lines(
+    stretches: Iterable[tuple[float, float, float, float]], *, colour: str, width: float = 1
+) -> svg.Path:
+    """Return many straight lines as one shape."""
+    said = "".join(
+        f"M{rounded(x1)} {rounded(y1)}L{rounded(x2)} {rounded(y2)}" for x1, y1, x2, y2 in stretches
+    )
+    return svg.Path(stroke=colour, stroke_width=width, fill="none", extra={"d": said})
 
 
 def box(

@@ -91,7 +91,12 @@ def interval(estimate: Estimate) -> str:
         estimate.low == estimate.high and estimate.method is not Method.INTERVAL
     ):
         return "exact"
-    return f"{_ENDS[estimate.method]} {number(estimate.low)} to {number(estimate.high)}"
+    return f"{_ENDS[estimate.method]} {ends(estimate)}"
+
+
+def ends(estimate: Estimate) -> str:
+    """Return the ends of an estimate alone, e.g. ``0.1 to 0.2``."""
+    return f"{number(estimate.low)} to {number(estimate.high)}"
 
 
 def metric_name(name: str) -> str:

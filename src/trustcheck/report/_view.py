@@ -16,6 +16,7 @@ from trustcheck.types import (
     Report,
     Scope,
     Score,
+    Severity,
     Status,
     Verdict,
     VerdictStatus,
@@ -111,6 +112,29 @@ def dimension_of(entry: Entry) -> str:
 def score_title(score: Score) -> str:
     """Return a dimension's name in reports."""
     return standard.load().dimension(str(score.dimension)).title
+
+
+def worst_first(entry: Entry) -> int:
+    """Return where an entry stands in its chapter: failed first, what nobody asked about last."""
+    if entry.verdict is not None:
+        return _WORST_FIRST.index(entry.verdict.status)
+    return len(_WORST_FIRST) + idle(entry)
+
+
+def idle(entry: Entry) -> bool:
+    """Whether nothing was measured and nobody asked for it."""
+    finding = entry.finding
+    return entry.verdict is None and finding is not None and finding.status is Status.SKIPPED
+
+
+def named(report: Report, text: str) -> str:
+    """Return text with the keys of findings in it replaced by their titles."""
+    for entry in sorted(
+        entries(report), key=lambda e: -len(e.verdicts[0].key if e.verdicts else "")
+    ):
+        if entry.verdict is not None:
+            text = text.replace(entry.verdict.key, "".join(entry.label))
+    return text
 
 
 def judged(entry: Entry) -> tuple[str, Estimate] | None:
@@ -284,6 +308,51 @@ def summary(report: Report) -> list[Sentence]:
     elif at[UNMEASURED]:
         said.append(("Supplying what the unmeasured probes need would settle the rest.",))
     return said
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A line of the first screen: which entry, and what is to be said of it."""
+
+    number: int
+    label: Sentence
+    said: str
+
+
+def answers(report: Report) -> dict[VerdictStatus, list[Answer]]:
+    """Return what failed, what is open and what would settle it, what is unmeasured, what holds.
+
+    What fails is sorted by severity, what is open by the rows it needs.
+    """
+    found: dict[VerdictStatus, list[Entry]] = {status: [] for status in WORDS}
+    for entry in entries(report):
+        if entry.verdict is not None:
+            found[entry.verdict.status].append(entry)
+    severities = list(Severity)
+    found[FAIL].sort(key=lambda e: severities.index(e.verdicts[0].requirement.severity))
+    found[OPEN].sort(key=_rows_needed)
+    found[UNMEASURED].sort(key=lambda e: not e.verdicts[0].requirement.required)
+    return {
+        status: [Answer(e.number, e.label, _answer(e, e.verdicts[0])) for e in listed]
+        for status, listed in found.items()
+    }
+
+
+def _answer(entry: Entry, verdict: Verdict) -> str:
+    if verdict.status is OPEN:
+        return settles(verdict).removeprefix("But ")
+    if verdict.status is UNMEASURED:
+        return why(verdict).removeprefix("was ").removeprefix("skipped: ")
+    got = judged(entry)
+    if verdict.status is FAIL and got is not None:
+        return f"{metric_name(got[0])} {number(got[1].value)}, asked: {limit_text(verdict)}"
+    return ""
+
+
+def tally(report: Report) -> tuple[str, dict[VerdictStatus, int]]:
+    """Return how many requirements came out how, in a sentence and by status."""
+    counts = {status: len(listed) for status, listed in answers(report).items()}
+    return _tally(sum(counts.values()), counts), counts
 
 
 def _rows_needed(entry: Entry) -> float:
