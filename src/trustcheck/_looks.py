@@ -146,20 +146,19 @@ def numbers_moved(
     before: np.ndarray, now: np.ndarray, comparisons: int, *, loss: bool
 ) -> tuple[Estimate, str]:
     """Largest difference of the distribution functions at the cuts; missing ranks last."""
-    f, g = (np.cumsum(counts) / counts.sum() for counts in (before, now))
-    both = distances.Steps(np.arange(f.size, dtype=float), f, g, int(before.sum()), int(now.sum()))
+    places = np.arange(before.size)
+    both = distances.steps(np.repeat(places, before), np.repeat(places, now), ordered=True)
     found = distances.kolmogorov_smirnov(both, comparisons=comparisons)
-    at = int(np.abs(f - g).argmax())
     missing = before[-1] / before.sum(), now[-1] / now.sum()
-    side = "above" if g[at] < f[at] else "up to"
-    where = f"more rows {side} the reference's {f[at]:.0%} quantile"
-    if not 0.005 <= f[at] < 0.995:
+    side = "above" if both.gap > 0 else "up to"
+    where = f"more rows {side} the reference's {both.at:.0%} quantile"
+    if not 0.005 <= both.at < 0.995:
         where = f"more rows {'above' if side == 'above' else 'below'} nearly all of the reference"
     if abs(missing[1] - missing[0]) > found.value / 2:
         where = f"missing: {missing[0]:.1%} before, {missing[1]:.1%} now"
     elif loss:
         where = f"losses are {'larger' if side == 'above' else 'smaller'}: {where}"
-    return _estimate(found, both.n_current), where
+    return _estimate(found, int(now.sum())), where
 
 
 def levels_moved(
