@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trustcheck._compare import compare
     from trustcheck._evaluate import evaluate, plan
     from trustcheck._frozen import replay
+    from trustcheck._what_if import what_if
     from trustcheck.monitor import Monitor
     from trustcheck.store import open_store
     from trustcheck.subject import Context, Feature, Remote, Schema, Subject, col
@@ -93,6 +94,7 @@ __all__ = [
     "robustness",
     "safety",
     "security",
+    "what_if",
 ]
 # Where each name lives; what is not listed is a noun of ``types``. All load on first use.
 _HOMES = {
@@ -108,6 +110,7 @@ _HOMES = {
     "Schema": "subject",
     "Subject": "subject",
     "col": "subject",
+    "what_if": "_what_if",
 }
 
 

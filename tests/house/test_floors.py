@@ -25,7 +25,19 @@ FLOORS = {
     **dict.fromkeys(PILLARS, 2),
     **dict.fromkeys(("catalog", "judge", "scoring", "profiles", "datasets"), 3),
     **dict.fromkeys(
-        ("_evaluate", "_progress", "_frozen", "_gathered", "_secrets", "jobs", "report", "store"), 4
+        (
+            "_evaluate",
+            "_what_if",
+            "_mitigation",
+            "_progress",
+            "_frozen",
+            "_gathered",
+            "_secrets",
+            "jobs",
+            "report",
+            "store",
+        ),
+        4,
     ),
     **dict.fromkeys(("_compare", "monitor", "_looks", "_watched"), 4),
     **dict.fromkeys(("__init__", "__main__", "cli", "pytest_plugin"), 5),

@@ -117,6 +117,13 @@ class Side:
         return None if frame is None or name not in frame.columns else frame[name]
 
     @property
+    def frame(self) -> pd.DataFrame:
+        """All columns of the table, those that the model does not read too."""
+        if self._table.frame is None:
+            raise NotMeasurable(self._subject.why_missing("features"))
+        return self._table.frame
+
+    @property
     def truth(self) -> np.ndarray:
         """True classes as codes into ``subject.classes``, or true numbers, shape (n,)."""
         if self._table.truth is None:

@@ -248,6 +248,11 @@ class Subject:
         return tuple(str(name) for name in self._taken.groups.columns)
 
     @property
+    def sensitive_columns(self) -> pd.DataFrame:
+        """The sensitive columns of the given rows, as they were given."""
+        return self._taken.groups
+
+    @property
     def schema(self) -> Schema:
         """Kinds, ranges and scales of the features, from the reference where there is one."""
         return self._taken.schema
