@@ -10,7 +10,7 @@ import numpy as np
 
 from trustcheck.fairness._gap import Event, rates
 from trustcheck.probe import Probe, probe
-from trustcheck.stats import change, counts, intervals
+from trustcheck.stats import change, counts, difference, intervals, mcnemar
 from trustcheck.stats.intervals import Interval
 from trustcheck.subject import Subject
 from trustcheck.types import Better, Estimate, Finding, Measurement, Report, Row, Status
@@ -23,8 +23,6 @@ _PAIRED = {
     "fairness.equalized_odds": ("tpr", "fpr"),
     "fairness.accuracy_parity": ("accuracy",),
 }
-#: Share of a printed interval that its rows' influences must account for.
-_EXPLAINED = 0.8
 _MOST_PAIRS = 1_000  # ordered pairs of groups, over all events, that are compared pair by pair
 
 
@@ -44,7 +42,7 @@ class _Change:
         return {
             "what": self.key,
             "says": "gain" if good else "cost" if bad else "open",
-            "compared": "row by row" if self.paired else "apart",
+            "compared": "row by row" if self.paired else "end to end",
             "before": self.before,
             "after": self.after,
             "change": float(self.ends.value),
@@ -120,7 +118,8 @@ def comparison(judged: Subject, before: Report, after: Report, notes: tuple[str,
 def _accuracy(before: Subject, after: Subject) -> _Change:
     right = np.array([s.predictions == s.truth for s in (before, after)])
     _, only_before, only_after, n = _cells(before, np.zeros(before.n, dtype=int), 1, *right)
-    ends = change.share_change(float(only_after[0]), float(only_before[0]), float(n[0]))
+    gained, lost = float(only_after[0]), float(only_before[0])
+    ends = mcnemar.difference(gained, lost, max(float(n[0]), gained + lost))
     was, now = (np.average(r, weights=before.weights) for r in right)
     return _Change("accuracy", float(was), float(now), ends, Better.HIGH, paired=True)
 
@@ -142,7 +141,14 @@ def _changes(before: Subject, after: Subject, first: Report, second: Report) -> 
         paired = ends is not None
         if not paired and _same(key, old, second):
             continue
-        yield _Change(key, old.value, new.value, ends or _apart(old, new), old.better, paired)
+        yield _Change(
+            key,
+            old.value,
+            new.value,
+            ends or difference.dependent(_ends(old), _ends(new)),
+            old.better,
+            paired,
+        )
 
 
 def _same(key: str, old: Finding, second: Report) -> bool:
@@ -212,21 +218,17 @@ def _by_influence(subject: Subject, old: Finding, new: Finding) -> Interval | No
     largest = (old.formula or "").partition(".")[0] in ("gaps", "contrasts", "strata")
     if largest or old.influence is None or new.influence is None:
         return None
-    facts: dict[str, Any] = {"weights": subject.weights, "clusters": subject.clusters}
-    for finding, influence in ((old, old.influence), (new, new.influence)):
-        if finding.value in finding.estimate().range:
-            return None  # at the end of what it can be it does not move smoothly
-        own = intervals.mean(influence, **facts)
-        if own.high - own.low < _EXPLAINED * (finding.high - finding.low):
-            return None  # its interval holds more than the luck of the rows
-    ends = intervals.mean(new.influence - old.influence, **facts)
-    value, half = new.value - old.value, ends.high - ends.value
-    return Interval(value, value - half, value + half)
+    if any(f.value in f.estimate().range for f in (old, new)):
+        return None  # at the end of what it can be it does not move smoothly
+    return difference.paired(
+        _ends(old),
+        _ends(new),
+        old.influence,
+        new.influence,
+        weights=subject.weights,
+        clusters=subject.clusters,
+    )
 
 
-def _apart(old: Finding, new: Finding) -> Interval:
-    """Return the change of two intervals taken as independent: wide, if anything (MOVER)."""
-    value = new.value - old.value
-    below = float(np.hypot(new.value - new.low, old.high - old.value))
-    above = float(np.hypot(new.high - new.value, old.value - old.low))
-    return Interval(value, value - below, value + above)
+def _ends(finding: Finding) -> Interval:
+    return Interval(finding.value, finding.low, finding.high)

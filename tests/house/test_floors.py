@@ -28,6 +28,7 @@ FLOORS = {
         (
             "_evaluate",
             "_what_if",
+            "_changes",
             "_mitigation",
             "_progress",
             "_frozen",

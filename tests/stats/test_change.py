@@ -16,20 +16,6 @@ def cells(pairs):
     return both, [(b & ~a).sum() for b, a in pairs], [(~b & a).sum() for b, a in pairs]
 
 
-def test_change_of_a_share_is_bonett_and_prices():
-    # The airway data (1 and 7 of 21) of Fagerland, Lydersen & Laake (2014).
-    got = change.share_change(1, 7, 21)
-    up, down = 2 / 23, 8 / 23
-    half = 1.959964 * ((up + down - (up - down) ** 2) / 23) ** 0.5
-    assert got.value == pytest.approx(-6 / 21)
-    assert (got.low, got.high) == pytest.approx((up - down - half, up - down + half), abs=1e-6)
-
-
-def test_rows_that_all_stay_leave_doubt():
-    got = change.share_change(0, 0, 50)
-    assert got.low < got.value == 0 < got.high
-
-
 def test_two_groups_change_as_a_difference_of_differences():
     """Far from ties, it is the normal interval of the change, at the level of two comparisons."""
     rng = np.random.default_rng(0)
@@ -75,5 +61,3 @@ def test_events_and_empty_groups():
     assert two == one  # neither a third group without rows nor an event of one group counts
     with pytest.raises(ValueError, match="two groups"):
         change.largest_gap_change([1], [0], [0], [3])
-    with pytest.raises(ValueError, match="counts"):
-        change.share_change(3, 3, 5)

@@ -1,4 +1,4 @@
-"""What changes between two sets of 0/1 outcomes of the same rows: a share, and the largest gap."""
+"""How the largest gap between groups changes when the same rows get other 0/1 outcomes."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,50 +7,6 @@ from scipy import linalg
 from trustcheck.stats.intervals import Interval, z_value
 
 Floats = NDArray[np.float64]
-
-
-def share_change(gained: float, lost: float, n: float, *, level: float = 0.95) -> Interval:
-    """Change of a share between two outcomes of the same rows.
-
-    Parameters
-    ----------
-    gained, lost
-        Rows (or effective rows) that show the outcome only after, and only before.
-    n
-        All rows, at least 1.
-    level
-        Confidence level, inside (0, 1).
-
-    Returns
-    -------
-    Interval
-        After less before, inside [-1, 1]. Never without width.
-
-    Raises
-    ------
-    ValueError
-        If a count is negative or they exceed `n`.
-
-    References
-    ----------
-    Bonett and Price (2012), Adjusted Wald confidence interval for a difference of binomial
-    proportions based on paired data.
-
-    Examples
-    --------
-    >>> from trustcheck.stats.change import share_change
-    >>> print("{:.3f} in [{:.3f}, {:.3f}]".format(*share_change(6, 22, 200)))
-    -0.080 in [-0.131, -0.027]
-    """
-    if gained < 0 or lost < 0 or not gained + lost <= n * (1 + 1e-9):
-        raise ValueError("gained and lost must be counts of the n rows")
-    value = (gained - lost) / n
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = z_value(level) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
-    middle = up - down
-    return Interval(
-        value, max(min(middle - half, value), -1.0), min(max(middle + half, value), 1.0)
-    )
 
 
 def largest_gap_change(
