@@ -40,24 +40,6 @@ _COLOURS = {
 
 def icon(status: VerdictStatus) -> str:
     """Return the mark of a status: its shape differs, not only its colour."""
-    outline, mark = _SHAPES[status]
-    stroke = 'stroke-linecap="round" stroke-linejoin="round"'
-    if status is VerdictStatus.INCONCLUSIVE:
-        body = (
-            f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2" {stroke}/>'
-            f'<path d="{mark}" fill="currentColor"/>'
-        )
-    elif status in _HOLLOW:
-        body = (
-            f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2"'
-            f' stroke-dasharray="3 2"/><path d="{mark}" fill="none" stroke="currentColor"'
-            f' stroke-width="2.4" {stroke}/>'
-        )
-    else:
-        body = (
-            f'<path d="{outline}" fill="currentColor"/><path d="{mark}" fill="none"'
-            f' stroke="var(--tc-paper, #fff)" stroke-width="2.4" {stroke}/>'
-        )
     said = svg.SVG(
         xmlns=None,
         viewBox=svg.ViewBoxSpec(0, 0, 20, 20),
@@ -65,9 +47,34 @@ def icon(status: VerdictStatus) -> str:
         height=20,
         class_=["tc-icon"],
         extra={"aria-hidden": "true"},
-        text=body,
+        text=_shape(status),
     )
     return str(said)
+
+
+def symbol(status: VerdictStatus) -> str:
+    """Return the mark of a status as a symbol, to be drawn once and used many times."""
+    return f'<symbol id="mark-{status}" viewBox="0 0 20 20">{_shape(status)}</symbol>'
+
+
+def _shape(status: VerdictStatus) -> str:
+    outline, mark = _SHAPES[status]
+    stroke = 'stroke-linecap="round" stroke-linejoin="round"'
+    if status is VerdictStatus.INCONCLUSIVE:
+        return (
+            f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2" {stroke}/>'
+            f'<path d="{mark}" fill="currentColor"/>'
+        )
+    if status in _HOLLOW:
+        return (
+            f'<path d="{outline}" fill="none" stroke="currentColor" stroke-width="2"'
+            f' stroke-dasharray="3 2"/><path d="{mark}" fill="none" stroke="currentColor"'
+            f' stroke-width="2.4" {stroke}/>'
+        )
+    return (
+        f'<path d="{outline}" fill="currentColor"/><path d="{mark}" fill="none"'
+        f' stroke="var(--tc-paper, #fff)" stroke-width="2.4" {stroke}/>'
+    )
 
 
 def score_bar(score: Score) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from trustcheck import standard
 from trustcheck.report import _evidence, _view
-from trustcheck.report._bars import icon, limit_bar, score_bar, shares, strip
+from trustcheck.report._bars import icon, limit_bar, score_bar, shares, strip, symbol
 from trustcheck.report._figures import picture
 from trustcheck.report._json import columns
 from trustcheck.report._text import (
@@ -30,31 +30,40 @@ from trustcheck.report._view import Entry, Name, Sentence
 from trustcheck.types import Finding, Report, Row, Scalar, Score, Status, Verdict, VerdictStatus
 
 LARGEST = 490_000  # bytes of a page
-# Detail rows and picture rows a page may show for each finding; the first that fits is taken.
-_STEPS = ((50, 20), (25, 20), (15, 12), (8, 8), (4, 4), (2, 0), (0, 0))
 _COLUMNS = 12
-_NOTES = 8
+_POINTED = 200  # characters of a cut name that are told when it is pointed at
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many detail rows and picture rows a page has room for, for each finding."""
+    """How many detail rows, picture rows and notes a page has room for, for each finding.
+
+    Without notes there is no room for a large picture of the limit either.
+    """
 
     rows: int = 50
     drawn: int = 20
+    notes: int = 8
+
+
+# The first that fits is taken.
+_ROOMS = (
+    Room(50, 20), Room(25, 20), Room(15, 12), Room(8, 8), Room(4, 4), Room(2, 0, 4), Room(0, 0, 2),
+    Room(0, 0, 0),
+)  # fmt: skip
 
 
 def page(report: Report) -> str:
     """Return the report as one HTML page below 500 kB."""
-    said, reach = "", float(_STEPS[0][0])
-    for rows, drawn in _STEPS:
-        if rows > reach:
+    said, reach = "", float(_ROOMS[0].rows)
+    for room in _ROOMS:
+        if room.rows > reach:
             continue
-        said = _render("report.html.j2", **_page_facts(report, Room(rows, drawn)))
+        said = _render("report.html.j2", **_page_facts(report, room))
         size = len(said.encode())
         if size <= LARGEST:
             break
-        reach = 1.5 * rows * LARGEST / size  # steps that could never fit are passed over
+        reach = 1.5 * room.rows * LARGEST / size  # rooms that could never fit are passed over
     return said
 
 
@@ -117,7 +126,10 @@ def _page_facts(report: Report, room: Room) -> dict[str, Any]:
         "dimensions": [_dimension(report, score) for score in report.dimension_scores],
         "chapters": chapters,
         "evidence": _evidence.evidence(report),
-        "icons": [(icon(status), word) for status, word in _view.WORDS.items()],
+        "marks": [
+            (str(status), Markup(symbol(status)), word)  # noqa: S704 - our own shapes
+            for status, word in _view.WORDS.items()
+        ],
     }
 
 
@@ -195,6 +207,7 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
         "clauses": [_evidence.clause_label(c) for c in finding.clauses] if finding else [],
         "attributes": [_evidence.attribute_title(k) for k in finding.keys] if finding else [],
         "notes": [],
+        "unsaid": 0,
         "others": [],
         "table": None,
         "picture": "",
@@ -206,7 +219,7 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
     requirement = None if verdict is None else verdict.requirement
     bar = small = ""
     if verdict is not None:
-        bar = limit_bar(verdict.requirement, estimate, verdict.status)
+        bar = limit_bar(verdict.requirement, estimate, verdict.status) if room.notes else ""
         small = strip(verdict.requirement, estimate)
     drawn = picture(finding, requirement, most=room.drawn)
     notes = [*finding.notes, *([f"Incomplete: {finding.incomplete}"] if finding.incomplete else [])]
@@ -223,7 +236,8 @@ def _card(entry: Entry, room: Room) -> dict[str, Any]:
         "assurance": _view.ASSURANCE[finding.assurance],
         "picture": _drawn(drawn.svg) if drawn else "",
         "caption": drawn.caption if drawn else "",
-        "notes": notes[:_NOTES],
+        "notes": notes[: room.notes],
+        "unsaid": len(notes) - len(notes[: room.notes]),
         "others": [
             (metric_name(other), number(e.value), interval(e), e.unit)
             for other, e in list(finding.metrics.items())[:_COLUMNS]
@@ -282,9 +296,9 @@ def _table(rows: Sequence[Row], most: int) -> dict[str, Any] | None:
 def _name(text: Any, width: int = 80) -> Markup:
     """Return foreign text, cut and isolated from the direction of the text around it."""
     shown, whole = short(text, width), clean(text)
-    if shown == whole:
+    if shown == whole or width >= _POINTED:
         return Markup("<bdi>{}</bdi>").format(shown)
-    return Markup('<bdi title="{}">{}</bdi>').format(short(whole, 200), shown)
+    return Markup('<bdi title="{}">{}</bdi>').format(short(whole, _POINTED), shown)
 
 
 def _sentence(parts: Sentence) -> Markup:
@@ -318,7 +332,7 @@ def _engine() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    engine.filters |= {"name": _name, "sentence": _sentence, "cell": _cell, "svg": Markup}
+    engine.filters |= {"name": _name, "sentence": _sentence, "cell": _cell}
     return engine
 
 
