@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +45,8 @@ class Flip:
     most : float
         Largest move of a regression's number that keeps it.
     way : ndarray, shape (m,)
-        Towards which side (1 or -1) a regression's number is pushed.
+        Towards which side (1 or -1) a regression's number is pushed; a move to the other side
+        that is large enough flips it too.
     """
 
     subject: Subject
@@ -83,6 +84,18 @@ class Flip:
             )
         return cls(subject, rows, base, graded, votes, ties, most, way)
 
+    @classmethod
+    def plain(cls, subject: Subject, rows: np.ndarray, shift: float) -> Flip:
+        """Return the same for a model that is read and not asked."""
+        numbers = subject.task == "regression"
+        most = shift * robust_scale(subject.predictions) if numbers else 0.0
+        base = subject.predictions[rows]
+        return cls(subject, rows, base, False, False, False, most, np.ones(len(rows)))
+
+    def turned(self) -> Flip:
+        """Return the same, with a regression's numbers pushed to the other side."""
+        return replace(self, way=-self.way)
+
     def ask(self, frame: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Return the margins of copies of the rows, shape (q,)."""
         if self.graded and self.subject.task != "regression":
@@ -110,7 +123,7 @@ class Flip:
         answers = side.predictions[at]
         if self.subject.task == "regression":
             moved = self.way[:, None] * (answers - self.base[:, None])
-            return moved > self.most, -moved
+            return np.abs(moved) > self.most, -moved
         other = answers != self.base[:, None]
         if not self.graded:
             return other, 1.0 - other
@@ -120,7 +133,8 @@ class Flip:
 
     def _margin(self, answers: np.ndarray, rows: np.ndarray) -> np.ndarray:
         if self.subject.task == "regression":
-            margin = 1.0 - self.way[rows] * (answers - self.base[rows]) / self.most
+            moved = self.way[rows] * (answers - self.base[rows]) / self.most
+            margin = np.where(moved < -1.0, 1.0 + moved, 1.0 - moved)
             return margin if self.graded else np.sign(margin)
         return np.where(answers != self.base[rows], -1.0, 1.0)
 

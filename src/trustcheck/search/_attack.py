@@ -134,6 +134,7 @@ def attack(
     *,
     margin: np.ndarray | None = None,
     spare: int = 0,
+    rows: np.ndarray | None = None,
 ) -> None:
     """Look for the nearest flip of every row until all but ``spare`` queries are used.
 
@@ -151,17 +152,32 @@ def attack(
         The margin of each row as it is: the answers are graded, so let them guide.
     spare : int
         Queries to leave unused per row.
+    rows : int ndarray, optional
+        Those attacked; all unless given.
     """
+    every = np.arange(len(search.space.own)) if rows is None else rows
     search.cap -= spare
-    rows = np.arange(len(search.space.own))
-    _start(search, rows, donors)
+    try:
+        _search(search, every, donors, rng, margin)
+    finally:
+        search.cap += spare
+
+
+def _search(
+    search: Search,
+    every: np.ndarray,
+    donors: np.ndarray,
+    rng: np.random.Generator,
+    margin: np.ndarray | None,
+) -> None:
+    _start(search, every, donors)
     guided = margin is not None
     if margin is not None:
-        _guided_round(search, rows, search.space.own, margin, donors, rng)
-    reach = np.full(len(rows), 0.3)
+        _guided_round(search, every, search.space.own[every], margin[every], donors, rng)
+    reach = np.full(len(donors), 0.3)
     idle = 0  # rounds that found nothing new to ask: few whole numbers and categories
     for turn in count():
-        rows, spent = np.flatnonzero(search.left > 0), search.used.sum()
+        rows, spent = every[search.left[every] > 0], search.used.sum()
         if not rows.size or idle == IDLE:
             break
         if guided and turn % 3 == 0:
@@ -169,7 +185,6 @@ def attack(
             _guided_round(search, able, search.best[able], search.margin[able], donors, rng)
         _random_round(search, rows, donors, reach, rng)
         idle = 0 if search.used.sum() > spent else idle + 1
-    search.cap += spare
 
 
 def _start(search: Search, rows: np.ndarray, donors: np.ndarray) -> None:
@@ -185,7 +200,7 @@ def _start(search: Search, rows: np.ndarray, donors: np.ndarray) -> None:
     flat = ends.reshape(len(who), -1)
     flipped = search.margins(who, flat) < FLIPPED
     for extra in range(STARTS, donors.shape[1], STARTS):
-        lost = np.flatnonzero(~np.isfinite(search.distance))
+        lost = rows[~np.isfinite(search.distance[rows])]
         more = donors[lost, extra : extra + STARTS]
         search.margins(np.repeat(lost, more.shape[1]), more.reshape(-1, flat.shape[1]))
     # Bisection of the radius: the point of that size on the way to (or nearest to) the donor.

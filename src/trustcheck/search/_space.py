@@ -133,6 +133,17 @@ class Space:
             for column in (self.groups[name].columns if name in self.groups else (name,))
         )
 
+    def at(self, rows: np.ndarray) -> Space:
+        """Return the space around some of the rows."""
+        return replace(
+            self,
+            frame=self.frame.iloc[rows],
+            own=self.own[rows],
+            low=self.low[rows],
+            high=self.high[rows],
+            free=self.free[rows],
+        )
+
     def encode(self, frame: pd.DataFrame) -> np.ndarray:
         """Return other rows as codes; levels that were not seen as missing."""
         codes = _encode(frame, self.features, self.groups)

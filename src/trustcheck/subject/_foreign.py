@@ -86,7 +86,7 @@ class TorchModel:
         import torch
 
         try:
-            values = np.asarray(table, dtype=np.float32)
+            values = np.array(table, dtype=np.float32)  # torch wants to own what it reads
         except (TypeError, ValueError) as fault:
             raise InputError(
                 "a PyTorch module takes numeric columns only; encode the others in a function around it"
