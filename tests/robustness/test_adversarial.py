@@ -219,7 +219,7 @@ def test_a_regression_is_flipped_by_moving_its_number(scale, attack):
 
 def test_a_regression_that_only_falls_is_pushed_down():
     X, _ = normal_world()
-    fall = lambda X: -np.maximum(X["a"].to_numpy() - 0.2, 0) ** 2  # noqa: E731
+    fall = lambda X: -(np.maximum(X["a"].to_numpy() - 0.2, 0) ** 2)  # noqa: E731
     found = adversarial(tc.Subject(fall, X, task="regression"), rows=30, queries=150, epsilon=0.5)
     assert found.value < 0.9
     assert {"broken_by_numbers"} <= set(found.metrics)
@@ -295,7 +295,9 @@ def related(n=600, seed=0):
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("final", [LogisticRegression(), HistGradientBoostingClassifier(max_iter=15)])
+@pytest.mark.parametrize(
+    "final", [LogisticRegression(), HistGradientBoostingClassifier(max_iter=15)]
+)
 def test_every_reported_row_satisfies_every_constraint_of_a_random_schema(final, seed):
     X, y, encode = related(seed=seed)
     rng = np.random.default_rng(seed)
@@ -377,7 +379,9 @@ def test_a_search_misled_by_its_scores_is_called_so():
         sure = 1 - 0.4 * np.exp(-far)
         side = plain.predict(frame) == 1
         sure = np.where(far < 0.5, 1 - 1e-9 * far, sure)
-        return np.where(side[:, None], np.column_stack([1 - sure, sure]), np.column_stack([sure, 1 - sure]))
+        return np.where(
+            side[:, None], np.column_stack([1 - sure, sure]), np.column_stack([sure, 1 - sure])
+        )
 
     subject = tc.Subject(masked, X, y, classes=[0, 1])
     blinded = adversarial(subject, attack="scores", epsilon=0.4, queries=60)
@@ -451,7 +455,9 @@ def test_gradients_of_a_torch_module_are_followed():
         net[0].weight.copy_(torch.tensor(np.vstack([-plain.coef_, plain.coef_]) / 2))
         net[0].bias.copy_(torch.tensor(np.r_[-plain.intercept_, plain.intercept_] / 2))
     subject = tc.Subject(net, X, y, classes=[0, 1])
-    found = adversarial(subject, attack="art:ProjectedGradientDescent", rows=30, queries=120, epsilon=0.5)
+    found = adversarial(
+        subject, attack="art:ProjectedGradientDescent", rows=30, queries=120, epsilon=0.5
+    )
     exact = adversarial(tc.Subject(plain, X, y, classes=[0, 1]), rows=30, epsilon=0.5)
     assert found.metrics["broken_by_art_ProjectedGradientDescent"].value > 0
     assert found.value == pytest.approx(exact.value, abs=0.1)
@@ -470,11 +476,13 @@ def test_an_attack_that_is_not_installed_or_does_not_fit_is_skipped_in_a_line(mo
 
 
 def test_examples_hold_round_numbers_where_the_model_lets_them():
-    X, y = normal_world(400)
+    X, _ = normal_world(400)
     cut = lambda X: (X["b"] > 1.2345678).astype(int)  # noqa: E731
     subject = tc.Subject(cut, X, cut(X), **BINARY)
     found = adversarial(subject, rows=20, queries=100, epsilon=1.0)
     assert set(found.examples.query("column == 'b'")["row"]) == set(found.examples["row"])
     assert (found.examples["column"] == "b").mean() > 0.6
-    digits = found.examples["to"].map(lambda value: len(f"{value:.9g}".lstrip("-").replace(".", "")))
+    digits = found.examples["to"].map(
+        lambda value: len(f"{value:.9g}".lstrip("-").replace(".", ""))
+    )
     assert (digits <= 3).mean() > 0.7

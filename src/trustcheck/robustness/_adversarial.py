@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ LEAST_QUERIES = CONTROL + CONFIRM + TIDY + 17
 #: Rows a search aims to attack; the fewest and most queries it then spends on each.
 AIM, FEW, MANY = 100, 60, 150
 #: Queries per row that reading the model leaves to be spent, and most rows read, by model.
-READ, MOST_READ = CONTROL + CONFIRM + TIDY + len(_white.BEYOND), {"linear": 2_000, "trees": 200}
+READ, MOST_READ = CONTROL + CONFIRM + TIDY + len(_white.BEYOND), {"linear": 2_000, "trees": 100}
 #: Part of the queries that an attack spends where another follows it.
 FIRST = 0.8
 
@@ -138,21 +139,19 @@ def adversarial(
     named = _named(attack, output, subject)
     if (queries is not None and queries < LEAST_QUERIES) or (rows is not None and rows < 1):
         raise InputError(f"queries must be at least {LEAST_QUERIES} and rows at least 1")
-    order = Rows.of(subject, rng)
+    order = Rows.of(subject)
     plan = _Plan(subject, queries, rows)
     pool = subject.reference_sample if "reference" in subject.offers() else subject.data
 
     def around(count: int) -> tuple[Rows, Flip, Space]:
         chosen = order.first(count)
-        space = Space.of(
-            subject.X.iloc[chosen.right], subject.schema, norm=norm, category=category
-        )
+        space = Space.of(subject.X.iloc[chosen.right], subject.schema, norm=norm, category=category)
         if not space.names:
             raise NotMeasurable(
                 "no feature can be changed: each is free text, a date, constant or marked"
                 " immutable; correct its kind with schema="
             )
-        chosen.check(subject, space)
+        chosen.check(space)
         return chosen, Flip.of(subject, chosen.right, output, shift, pool), space
 
     white: _white.White | str | None = None
@@ -261,7 +260,7 @@ def _searches(
         near = starts(some, codes, other[rows], alike[rows] if len(alike) > 1 else alike, DONORS)
         donors[rows] = near
 
-    def run(name: str, rows: np.ndarray, turn: int) -> None:
+    def run(name: str, turn: int, rows: np.ndarray) -> None:
         left = len(names) - 1 - turn
         free = search.cap - TIDY - (search.used[rows].min(initial=search.cap) if turn else 0)
         spare = TIDY + (int((1 - FIRST) * free) if left else 0)
@@ -285,7 +284,7 @@ def _searches(
             look_around(search, donors, rng, margin=guide, spare=spare, rows=rows)
 
     return [
-        Step(_called(name, flip), lambda rows, name=name, turn=turn: run(name, rows, turn), plan.searched)  # type: ignore[misc]
+        Step(_called(name, flip), partial(run, name, turn), plan.searched)
         for turn, name in enumerate(names)
     ]
 
@@ -315,11 +314,15 @@ def _measure(
     }
     if read:
         metrics["verified"] = share_of(
-            chosen, chosen.proven(proven, epsilon), "share of rows answered right, proven to stay so"
+            chosen,
+            chosen.proven(proven, epsilon),
+            "share of rows answered right, proven to stay so",
         )
     metrics |= {
         "random_search": share_of(
-            chosen, chosen.kept(found.blind, epsilon), f"the same for {CONTROL} random changes a row"
+            chosen,
+            chosen.kept(found.blind, epsilon),
+            f"the same for {CONTROL} random changes a row",
         ),
         **other_metrics(found, chosen, len(space.features), climbed, white),
     }
@@ -370,5 +373,3 @@ def _row(size: float, chosen: Rows, found: Found, unit: str, *, read: bool) -> R
             "verified_high": verified.high,
         }
     return row
-
-

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trustcheck.subject import Subject
 
 #: Most rows a proof is tried for, by model.
-MOST_ROWS = {"linear": 5_000, "trees": 200}
+MOST_ROWS = {"linear": 5_000, "trees": 100}
 
 
 @probe(
@@ -46,6 +46,7 @@ def certified(
     norm: str = "linf",
     sizes: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0),
     rows: int | None = None,
+    work: int = _white.WORK,
     category: float = 1.0,
     shift: float = 1.0,
 ) -> Measurement:
@@ -67,7 +68,9 @@ def certified(
     sizes : tuple of float
         Sizes of the detail rows, above 0; ``epsilon`` is always one of them.
     rows : int, optional
-        Most rows a proof is tried for; 5,000 (linear) or 200 (trees) unless given.
+        Most rows a proof is tried for; 5,000 (linear) or 100 (trees) unless given.
+    work : int
+        Trees: most leaves looked at per row and radius, at least 1,000; more proves more.
     category : float
         Size of one change of category, above 0.
     shift : float
@@ -93,15 +96,15 @@ def certified(
     (True, 'proven')
     """
     levels = sizes_of(epsilon, sizes, norm, category, shift)
-    if rows is not None and rows < 1:
-        raise InputError("rows must be at least 1")
+    if (rows is not None and rows < 1) or work < 1_000:
+        raise InputError("rows must be at least 1 and work at least 1,000")
     kind = _white.final_of(subject)
     if kind is None:
         raise NotMeasurable(
             f"{subject.model_name} cannot be read (linear models and tree ensembles can), so nothing"
             " can be proven about it; robustness.adversarial attacks it instead"
         )
-    chosen = Rows.of(subject, rng).first(rows or MOST_ROWS[kind])
+    chosen = Rows.of(subject).first(rows or MOST_ROWS[kind])
     space = Space.of(subject.X.iloc[chosen.right], subject.schema, norm=norm, category=category)
     if not space.names:
         raise NotMeasurable(
@@ -109,7 +112,7 @@ def certified(
             " correct its kind with schema="
         )
     flip = Flip.plain(subject, chosen.right, shift)
-    white = _white.read(subject, space, flip)
+    white = _white.read(subject, space, flip, work)
     if isinstance(white, str):
         raise NotMeasurable(f"the model could not be read, so nothing can be proven: {white}")
     unit = "share of rows answered right, proven to stay so within epsilon"
@@ -124,7 +127,10 @@ def certified(
     middle = degradation.weighted_median(white.lower, **own)
     if np.isfinite(middle.high):
         metrics["median_bound"] = Estimate(
-            *middle, n=len(white.lower), unit="robust scales within which no flip exists", range=(0.0, None)
+            *middle,
+            n=len(white.lower),
+            unit="robust scales within which no flip exists",
+            range=(0.0, None),
         )
     counted: dict[str, Any] = {}
     if chosen.plain:

@@ -86,11 +86,13 @@ def alarms(climb: Climb, settled: np.ndarray) -> list[str]:
         Rows proven to be safe within epsilon.
     """
     found = []
-    for name in list(climb.tried)[1:]:
+    names = list(climb.tried)
+    for turn, name in enumerate(names):
         rows, hits = climb.tried[name], climb.broken[name]
-        if (hits & settled).any() or (
-            hits.sum() >= ALARM_ROWS and hits.sum() > ALARM_SHARE * rows.sum()
-        ):
+        # Reading a model bit by bit may stop before its end; it is misled only where it was sure.
+        after = any(stronger != "white box" for stronger in names[:turn])
+        many = hits.sum() >= ALARM_ROWS and hits.sum() > ALARM_SHARE * rows.sum()
+        if (turn and (hits & settled).any()) or (after and many):
             found.append(
                 f"Alarm: {name} flipped {int(hits.sum())} of {int(rows.sum())} rows that a stronger"
                 " attack had left. The model's answers mislead a search, so do not rely on the"

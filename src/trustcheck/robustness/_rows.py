@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trustcheck.runner import stream
 from trustcheck.search._space import NORMS
 from trustcheck.stats import intervals
 from trustcheck.types import Estimate, InputError, NotMeasurable
@@ -40,9 +41,9 @@ class Rows:
     clusters: np.ndarray | None
 
     @classmethod
-    def of(cls, subject: Subject, rng: np.random.Generator) -> Rows:
-        """Return all rows of a subject that count."""
-        order = subject.sample(subject.n, rng)
+    def of(cls, subject: Subject) -> Rows:
+        """Return all rows of a subject that count, in an order that probes of attacks share."""
+        order = subject.sample(subject.n, stream(subject.seed, "rows attacked"))
         if subject.weights is not None:
             order = order[subject.weights[order] > 0]
         hit = np.ones(len(order), dtype=bool)
@@ -101,7 +102,7 @@ class Rows:
         found[self.looked] = (stays - np.average(stays, weights=weights)) * self.n / len(stays)
         return found
 
-    def check(self, subject: Subject, space: Space) -> None:
+    def check(self, space: Space) -> None:
         """Refuse relations that no row keeps together; name those that contradict the rest."""
         if not space.relations:
             return

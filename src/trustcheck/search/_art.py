@@ -123,7 +123,9 @@ def run(
         predict = _asked(search, encoding, int(row), graded=graded)
         own = encoding.encode(search.space.own[[row]]).astype(np.float64)
         with _quiet(rng), suppress(_SpentError):
-            model = BlackBoxClassifier(predict, own.shape[1:], 2, clip_values=encoding.box(int(row)))
+            model = BlackBoxClassifier(
+                predict, own.shape[1:], 2, clip_values=encoding.box(int(row))
+            )
             start = _start(search, encoding, int(row), donors[row])
             if name == "HopSkipJump":
                 norm = 2 if search.space.norm == "l2" else np.inf
@@ -209,7 +211,7 @@ def gradients(
     scale[place] = space.scale
     scaler = torch.tensor(scale, dtype=torch.float32)
 
-    class Scaled(torch.nn.Module):
+    class Scaled(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:
             out = module(x * scaler)
             share = bool((out >= 0).all()) and bool(((out.sum(1) - 1).abs() < 1e-4).all())

@@ -193,7 +193,7 @@ def build(space: Space, steps: Steps, trees: Ensemble) -> Grid | str:
     edges are sent through the real pipeline and the real trees, and must get the same margins.
     """
     names = [str(name) for name in space.frame.columns]
-    place = {names.index(feature.name): j for j, feature in enumerate(space.features)}
+    place = {names.index(column): j for column, j in space.owners.items()}
     used = np.unique(trees.nodes.feature[trees.nodes.feature >= 0])
     owner = np.full(len(steps.sources), -1)
     for e in used:

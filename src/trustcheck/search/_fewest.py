@@ -18,9 +18,7 @@ CELLS = (1, 2, 3, 4, 6, 9, 14, 24)
 DIGITS = (0, 1, 2)
 
 
-def fewest(
-    search: Search, limit: np.ndarray, worth: np.ndarray | None = None
-) -> np.ndarray:
+def fewest(search: Search, limit: np.ndarray, worth: np.ndarray | None = None) -> np.ndarray:
     """Return each row's flip with the fewest changed cells found, shape (m, d).
 
     Keeps the changes of the best point that are worth most, puts the others back, and lets those
@@ -42,7 +40,9 @@ def fewest(
     if worth is None:
         worth = trail_slope(search.trail, search.answers)
     # Where nothing is known, or no more than that a cell was left alone, larger changes come first.
-    value = size * (np.abs(worth[rows]) + 1e-6 * np.abs(worth[rows]).max(axis=1, keepdims=True) + 1e-12)
+    value = size * (
+        np.abs(worth[rows]) + 1e-6 * np.abs(worth[rows]).max(axis=1, keepdims=True) + 1e-12
+    )
     rank = np.argsort(np.argsort(-value, axis=1, kind="stable"), axis=1)
     count = (size > 0).sum(axis=1)
     who, cells = np.repeat(np.arange(len(rows)), len(CELLS)), np.tile(CELLS, len(rows))
@@ -62,8 +62,9 @@ def fewest(
 def roundest(search: Search, points: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Return flips with rounder numbers where the model still flips, shape (m, d).
 
-    Changed numbers go on, away from the row, to the next multiple of a power of ten: the one near
-    the feature's scale, else a tenth of it and so on. At most one query per entry of ``DIGITS``.
+    Changed numbers move to a multiple of a power of ten: the one near the feature's scale, else a
+    tenth of it and so on; on, away from the row, or back if they are as far as allowed. At most
+    one query per entry of ``DIGITS``.
 
     Parameters
     ----------
@@ -76,10 +77,12 @@ def roundest(search: Search, points: np.ndarray, limit: np.ndarray) -> np.ndarra
     space = search.space
     rows = np.flatnonzero(space.changed(np.arange(len(points)), points).any(axis=1))
     best = points.copy()
+    back = space.distance(np.arange(len(points)), points) > 0.99 * limit
     for digits in DIGITS:
         own, here = space.own[rows], points[rows]
         grid = 10.0 ** (digits - np.floor(np.log10(space.scale)))
-        out = np.where(here > own, np.ceil(here * grid - 1e-6), np.floor(here * grid + 1e-6)) / grid
+        up = (here > own) != back[rows, None]
+        out = np.where(up, np.ceil(here * grid - 1e-6), np.floor(here * grid + 1e-6)) / grid
         moved = space.changed(rows, here) & ~space.categorical & ~space.whole
         tried = space.snap(rows, np.where(moved, out, here))
         near = moved.any(axis=1) & (space.distance(rows, tried) <= limit[rows])

@@ -12,10 +12,40 @@ if TYPE_CHECKING:
     from trustcheck.search._space import Space
 
 CLASSIFIERS = frozenset(
-    ["LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "SGDClassifier", "Perceptron", "PassiveAggressiveClassifier", "LinearDiscriminantAnalysis"]
+    [
+        "LogisticRegression",
+        "LogisticRegressionCV",
+        "LinearSVC",
+        "RidgeClassifier",
+        "RidgeClassifierCV",
+        "SGDClassifier",
+        "Perceptron",
+        "PassiveAggressiveClassifier",
+        "LinearDiscriminantAnalysis",
+    ]
 )
 REGRESSORS = frozenset(
-    ["LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV", "ElasticNet", "ElasticNetCV", "SGDRegressor", "LinearSVR", "HuberRegressor", "BayesianRidge", "ARDRegression", "TheilSenRegressor", "Lars", "PassiveAggressiveRegressor", "QuantileRegressor", "OrthogonalMatchingPursuit"]
+    [
+        "LinearRegression",
+        "Ridge",
+        "RidgeCV",
+        "Lasso",
+        "LassoCV",
+        "LassoLars",
+        "LassoLarsCV",
+        "ElasticNet",
+        "ElasticNetCV",
+        "SGDRegressor",
+        "LinearSVR",
+        "HuberRegressor",
+        "BayesianRidge",
+        "ARDRegression",
+        "TheilSenRegressor",
+        "Lars",
+        "PassiveAggressiveRegressor",
+        "QuantileRegressor",
+        "OrthogonalMatchingPursuit",
+    ]
 )
 _HOMES = ("sklearn.linear_model.", "sklearn.svm.", "sklearn.discriminant_analysis")
 #: Relative rounding error granted to the model's own arithmetic.

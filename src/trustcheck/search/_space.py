@@ -127,11 +127,16 @@ class Space:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that may change: a one-hot group has several."""
-        return tuple(
-            column
-            for name in self.names
+        return tuple(self.owners)
+
+    @property
+    def owners(self) -> dict[str, int]:
+        """Which feature each of these columns belongs to."""
+        return {
+            column: j
+            for j, name in enumerate(self.names)
             for column in (self.groups[name].columns if name in self.groups else (name,))
-        )
+        }
 
     def at(self, rows: np.ndarray) -> Space:
         """Return the space around some of the rows."""
