@@ -5,7 +5,7 @@ TESTS ?= tests src docs
 WORKERS ?= auto
 SUBJECTS ?= 5000
 
-.PHONY: demo test test-full fuzz worlds lint types format clean help
+.PHONY: demo test test-full fuzz worlds lint types format docs notebooks clean help
 
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,8 +36,14 @@ format: .venv/.linting  ## put the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/.documenting  ## the documentation site, in docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+notebooks: .venv/.testing  ## run the notebooks and keep what they show
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+
 clean:  ## remove the environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache reports
+	rm -rf .venv .mypy_cache .ruff_cache reports docs/_build docs/reference/generated
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.installed: pyproject.toml
@@ -52,4 +58,8 @@ clean:  ## remove the environment and caches
 
 .venv/.linting: .venv/.testing
 	$(BIN)/python -m pip install --quiet --group lint
+	touch $@
+
+.venv/.documenting: .venv/.installed
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
