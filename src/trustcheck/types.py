@@ -562,7 +562,10 @@ class Report:
         return _report().to_dict(self)
 
     def save(self, path: str | PathLike[str], *, format: str | None = None) -> None:  # noqa: A002
-        """Write the report; the ending of ``path`` (or ``format``) picks html, json or md."""
+        """Write the report; the ending of ``path`` (or ``format``) picks html, json, md or xml.
+
+        ``format="model-card"`` writes a model card in Markdown.
+        """
         _report().save(self, path, format=format)
 
     @classmethod

@@ -154,7 +154,7 @@ def save(
         What to write.
     path : path
         Where to; its ending (``.html``, ``.json``, ``.md``) picks the form.
-    format : {"html", "json", "markdown"}, optional
+    format : {"html", "json", "markdown", "model-card", "junit"}, optional
         The form, whatever the ending.
 
     Raises

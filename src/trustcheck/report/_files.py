@@ -91,6 +91,12 @@ def _markdown(report: Report) -> bytes:
     return _markdown.markdown(report).encode("utf-8")
 
 
+def _model_card(report: Report) -> bytes:
+    from trustcheck.report import _model_card
+
+    return _model_card.model_card(report).encode("utf-8")
+
+
 def _junit(report: Report) -> bytes:
     from trustcheck.report import _junit
 
@@ -101,5 +107,6 @@ _FORMS: Mapping[str, Callable[[Report], bytes]] = {
     "html": _html,
     "json": _json,
     "markdown": _markdown,
+    "model-card": _model_card,
     "junit": _junit,
 }

@@ -25,7 +25,7 @@ def markdown(report: Report) -> str:
         f"## Verdict: {_view.SYMBOLS[report.verdict]} {_view.WORDS[report.verdict]}",
         f"**{_view.headline(report)}** {_sentences(_view.summary(report))}",
         "## Scores",
-        _scores(report),
+        scores_table(report),
         (
             f"{_view.OWN_SCHEME} 60 is the requirement line; the assured score counts what was not"
             " measured as 0."
@@ -63,10 +63,11 @@ def code(text: Any, width: int = 100) -> str:
 
 
 def _sentences(sentences: Iterable[Sentence]) -> str:
-    return " ".join(_sentence(parts) for parts in sentences)
+    return " ".join(sentence(parts) for parts in sentences)
 
 
-def _sentence(parts: Sentence) -> str:
+def sentence(parts: Sentence) -> str:
+    """Return a sentence with the foreign text in it escaped."""
     return "".join(escaped(part, 400) if isinstance(part, Name) else part for part in parts)
 
 
@@ -79,7 +80,7 @@ def _unmeasured(report: Report) -> str:
     found = _view.unmeasured(report)
     if not found:
         return ""
-    items = [f"- **{_sentence(label)}**: {escaped(why, 200)}" for label, why in found]
+    items = [f"- **{sentence(label)}**: {escaped(why, 200)}" for label, why in found]
     return "**Required, but not measured**\n\n" + "\n".join(items)
 
 
@@ -90,7 +91,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[i
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _scores(report: Report) -> str:
+def scores_table(report: Report) -> str:
     rows = [
         (
             _view.score_title(s),
@@ -148,7 +149,7 @@ def _fragility(entry: Entry) -> str:
 
 def _labelled(entry: Entry, said: Iterable[str]) -> str:
     text = " ".join(filter(None, said))
-    return f"{_sentence(entry.label)}: {escaped(text, 400)}" if text else ""
+    return f"{sentence(entry.label)}: {escaped(text, 400)}" if text else ""
 
 
 def _provenance(entry: Entry) -> str:
@@ -163,7 +164,7 @@ def _provenance(entry: Entry) -> str:
 
 def _skipped(entry: Entry) -> str:
     said = _view.no_number(entry) if entry.finding is not None else ""
-    return f"{_sentence(entry.label)}: {escaped(said, 300)}" if said else ""
+    return f"{sentence(entry.label)}: {escaped(said, 300)}" if said else ""
 
 
 def _made_with(report: Report) -> str:
