@@ -22,7 +22,7 @@ test-full: .venv/.testing  ## the same with the long simulations
 fuzz: .venv/.testing  ## subjects at random: 5,000, or make fuzz SUBJECTS=20000
 	TRUSTCHECK_FUZZ=$(SUBJECTS) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
-worlds: .venv/.testing  ## gaps between groups in simulated worlds, the whole grid
+worlds: .venv/.testing  ## worlds whose truth is known, the whole grid
 	TRUSTCHECK_WORLDS=full $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/worlds
 
 lint: .venv/.linting  ## style and format

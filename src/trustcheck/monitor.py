@@ -209,11 +209,13 @@ class Monitor:
         return _watched.read(given, like=self._model, cluster=self._cluster, what=what)
 
     def _ask(self, rows: Rows) -> None:
-        """Ask the model before the store is locked; answers are kept with the rows."""
-        _watched.matrix(rows, _watched.streams(rows, self._cluster))
+        """Read rows, and ask the model, before the store is locked; answers stay with the rows."""
         known = _copied(self._store.load_state(self.name))
-        if self._reference is not None and self._why_new(known, []) is not None:
-            _watched.matrix(self._reference, _watched.streams(self._reference, self._cluster))
+        watched = _streams(known["epochs"][-1]) if known["epochs"] else []
+        if self._reference is not None and self._why_new(known, list(PARTS)) is not None:
+            watched = list(_watched.streams(self._reference, self._cluster))
+            _watched.matrix(self._reference, watched)
+        _watched.matrix(rows, [s for s in watched if rows.labelled or not s.labelled])
 
     def _seen(self, state: Plain, rows: Rows, key: str) -> Look:
         """Count a batch unless it was counted; ``state`` is changed in place."""
@@ -402,9 +404,10 @@ def _notes(state: Plain, epoch: Plain, key: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _streams(epoch: Plain, part: str) -> list[Stream]:
-    all_of_them = [Stream(*spelt) for spelt in epoch["streams"]]
-    return [stream for stream in all_of_them if stream.labelled == (part == "labels")]
+def _streams(epoch: Plain, part: str | None = None) -> list[Stream]:
+    """Return what an epoch watches, or a part of it."""
+    watched = [Stream(*spelt) for spelt in epoch["streams"]]
+    return [s for s in watched if part is None or s.labelled == (part == "labels")]
 
 
 def _spell(stream: Stream) -> str:
@@ -459,8 +462,7 @@ def _again(state: Plain, known: Plain, part: str, rows: Rows) -> Look:
 
 
 def _fingerprint(epoch: Plain, part: str, rows: Rows) -> str:
-    watched = [Stream(*spelt) for spelt in epoch["streams"]]
-    return _watched.fingerprint(rows, watched, labels=part == "labels")
+    return _watched.fingerprint(rows, _streams(epoch), labels=part == "labels")
 
 
 def _opened(store: Any) -> Store:

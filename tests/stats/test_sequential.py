@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import numpy as np
@@ -27,12 +28,13 @@ def slow_bets(ranks):
         for size in s.SIZES
         for sign in (1, -1)
     ]
-    w, cells = 1 / s.CELLS, []
-    for cell in range(s.CELLS):
-        inside = np.floor(ranks * s.CELLS) == cell
-        pairs = [(1 - c + c / w, 1 - c) for c in s.INTO]
-        pairs += [(1 - c, 1 + c * w / (1 - w)) for c in s.OUT_OF]
-        cells += [np.log(np.where(inside, *pair)).sum() for pair in pairs]
+    cells = []
+    for edges, into, out_of, _ in s.CELLS:
+        for low, high in itertools.pairwise(edges):
+            inside, w = (ranks >= low) & (ranks < high), high - low
+            pairs = [(1 - c + c / w, 1 - c) for c in into]
+            pairs += [(1 - c, 1 + c * w / (1 - w)) for c in out_of]
+            cells += [np.log(np.where(inside, *pair)).sum() for pair in pairs]
     return np.array(smooth + cells)
 
 
@@ -101,9 +103,9 @@ def test_bets_equal_their_formula():
 
 
 def test_every_bet_has_mean_one_under_uniform_ranks():
-    grid = (np.arange(16_000) + 0.5) / 16_000
+    grid = (np.arange(512 * 40) + 0.5) / (512 * 40)
     np.testing.assert_allclose(np.exp(s._bets(grid[None])).mean(axis=0), 1, atol=1e-7)
-    assert np.exp(s._kinds()[0]).sum() == pytest.approx(1)
+    assert np.exp(s._log_weights()).sum() == pytest.approx(1)
 
 
 def test_the_detector_adds_up_all_starting_looks():
@@ -113,15 +115,15 @@ def test_the_detector_adds_up_all_starting_looks():
     won = []
     for _ in range(6):
         later = s.step(state, rng.normal(size=(30, 2)))
-        step = later.evidence - np.logaddexp(state.evidence, 0)
-        won.append(step)
+        won.append(later.evidence - np.logaddexp(state.evidence.astype(float), 0))
         state = later
     since = np.cumsum(np.array(won)[::-1], axis=0)
-    np.testing.assert_allclose(state.evidence, special.logsumexp(since, axis=0))
+    near = {"rtol": 0, "atol": 1e-5}  # kept in single precision
+    np.testing.assert_allclose(state.evidence, special.logsumexp(since, axis=0), **near)
     np.testing.assert_allclose(
-        np.exp(s.evidence(state)), np.exp(state.evidence) @ np.exp(s._kinds()[0])
+        np.exp(s.evidence(state)), np.exp(state.evidence) @ np.exp(s._log_weights())
     )
-    np.testing.assert_allclose(state.gain, since.max(axis=0))
+    np.testing.assert_allclose(state.gain, since.max(axis=0), **near)
     np.testing.assert_array_equal(state.since, 6 - since.argmax(axis=0))
 
 
@@ -170,7 +172,9 @@ def test_no_value_of_most_rows_is_kept():
     values = np.random.default_rng(8).normal(size=(2000, 1))
     state = s.step(s.start(values), values)
     kept = {float(v) for name in ("cuts", "evidence", "gain") for v in getattr(state, name).ravel()}
-    assert len(kept & set(values.ravel().tolist())) == s.BINS - 1  # the cuts, 20 rows apart
+    assert (
+        len(kept & set(values.ravel().tolist())) == 101
+    )  # 99 percentiles, and the tenth from either end
 
 
 def test_a_year_of_looks_takes_few_periods_that_cover_it():

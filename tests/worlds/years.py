@@ -96,8 +96,8 @@ def delays(
 def main(blocks: int) -> None:
     """Print what the evidence page quotes."""
     print("| reference | rows a day | columns | years | with an alarm | 95 % interval |")  # noqa: T201
-    for reference, rows in ((200, 100), (1000, 100), (10_000, 100), (200, 500)):
-        years = blocks if rows == 100 else blocks // 6
+    for reference, rows in ((200, 50), (1000, 50), (10_000, 50), (200, 500)):
+        years = blocks if rows == 50 else blocks // 5
         top = np.concatenate([heights(reference, rows, seed) for seed in range(years)])
         for columns in (1, 20, 200):
             hit = alarmed(top, columns)

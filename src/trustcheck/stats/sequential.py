@@ -13,8 +13,8 @@ that starts at ``T``, and the probability that it ever reaches ``A`` is at most 
 alarms within ``T`` looks, over all columns together, have probability at most ``alpha``, however
 the columns depend on each other; up to look ``t`` it is at most ``alpha t / T``.
 
-Nothing but counts is kept. Values are told apart by cuts at up to 99 quantiles of the reference,
-at least ten of its rows apart. Ties, with each other and with cuts, are broken at random, as if
+Nothing but counts is kept. Values are told apart by cuts at the percentiles of the reference, and
+a few more in its tails, at least ten of its rows apart. Ties, with each other and with cuts, are broken at random, as if
 every value carried a second, continuous coordinate. So there are ``n + 1`` gaps between the ``n``
 rows of the reference, a new row falls into each of them with the same probability, and a bin
 between two cuts holds a known number of gaps: ranks are exactly uniform after binning as well
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
@@ -39,16 +39,28 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 VERSION = 1
-#: Bins per column, and rows of the reference each of them holds at least.
+#: Even bins per column, and rows of the reference each bin holds at least.
 BINS, APART = 100, 10
 #: Fewest rows of a reference: two bins.
 FEWEST = 2 * APART
 #: Sizes of the bets on where, and how widely, the ranks lie.
 SIZES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-#: Equal cells of the unit interval; a bet moves this share of the ranks into, or out of, one.
-CELLS, INTO, OUT_OF = 16, (0.02, 0.1, 0.4), (0.2, 0.8)
+#: Cells of the unit interval, and the shares of all ranks that bets move into one, or of its own
+#: ranks out of it: 16 equal ones, 64 for rare levels, and tails for what was never seen before.
+CELLS: tuple[tuple[Sequence[float], Sequence[float], Sequence[float], float], ...] = (
+    (tuple(i / 16 for i in range(17)), (0.02, 0.1, 0.4), (0.2, 0.8), 0.15),
+    (tuple(i / 64 for i in range(65)), (0.02,), (0.8,), 0.15),
+    ((0, 1 / 512), (0.01, 0.05), (), 0.025),
+    ((0, 1 / 128), (0.01, 0.05), (), 0.025),
+    ((127 / 128, 1), (0.01, 0.05), (), 0.025),
+    ((511 / 512, 1), (0.01, 0.05), (), 0.025),
+)
+#: Weights of all bets on a shift, and on the spread; those of cells stand with them.
+SHIFT, SPREAD = 0.45, 0.15
 #: Rows ranked at once, and rows whose factors are multiplied before a logarithm is taken.
 _BLOCK, _PRODUCT = 32, 256
+#: The finest cells are multiples of a 512th.
+_FINE = 512
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class State:
         First and last look of each of the last periods, shape (periods, 2), and their rows per
         slot, shape (periods, m, slots). Older periods are longer, so that they stay few.
     evidence
-        Logarithm of the detector of each bet, shape (m, bets).
+        Logarithm of the detector of each bet, rounded down, shape (m, bets).
     gain, since
         Largest log-likelihood ratio of each bet over its starting looks, and that look (from 1).
     looks, rows
@@ -83,8 +95,8 @@ class State:
     reference: Ints
     spans: Ints
     recent: Ints
-    evidence: Floats
-    gain: Floats
+    evidence: NDArray[np.float32]
+    gain: NDArray[np.float32]
     since: Ints
     looks: int
     rows: int
@@ -148,7 +160,8 @@ def start(reference: ArrayLike, *, seed: tuple[int, ...] = (0,)) -> State:
         State(
             cuts, np.take_along_axis(ties, chosen, 0).T.copy(), np.zeros((m, 0), dtype=np.int64),
             _slot_counts(left + right, missing, slots), np.zeros((0, 2), dtype=np.int64), empty,
-            np.zeros((m, 0)), np.zeros((m, 0)), np.zeros((m, 0), dtype=np.int64), 0, 0, tuple(seed),
+            np.zeros((m, 0), dtype=np.float32), np.zeros((m, 0), dtype=np.float32),
+            np.zeros((m, 0), dtype=np.int64), 0, 0, tuple(seed),
         )
     )  # fmt: skip
 
@@ -210,8 +223,8 @@ def step(state: State, batch: ArrayLike) -> State:
     spans, recent = _remember(state, look, counts)
     return State(
         state.cuts, state.ties, mass, state.reference, spans, recent,
-        evidence=np.logaddexp(state.evidence, 0.0) + won,
-        gain=np.maximum(state.gain, 0.0) + won,
+        evidence=_rounded_down(np.logaddexp(state.evidence.astype(float), 0.0) + won),
+        gain=(np.maximum(state.gain, 0.0) + won).astype(np.float32),
         since=np.where(state.gain > 0, state.since, look),
         looks=look, rows=state.rows + len(values), seed=state.seed,
     )  # fmt: skip
@@ -219,7 +232,7 @@ def step(state: State, batch: ArrayLike) -> State:
 
 def evidence(state: State) -> Floats:
     """Logarithm of each column's detector, averaged over its bets, shape (m,)."""
-    return special.logsumexp(state.evidence + _kinds()[0], axis=1)
+    return special.logsumexp(state.evidence + _log_weights(), axis=1)
 
 
 def change_points(state: State) -> Ints:
@@ -311,9 +324,16 @@ def unpack(plain: Mapping[str, Any]) -> State:
 
 
 def _cut_ranks(n: int) -> Ints:
-    """Return the ranks, from 1, of the reference rows that are cuts."""
+    """Return the ranks, from 1, of the reference rows that are cuts.
+
+    Even ones, and in the tails some more: what was never seen before, missing values too, shares a
+    bin with the ten outermost rows. They must not depend on anything but n.
+    """
     bins = min(BINS, (n + 1) // APART)
-    return np.arange(1, bins) * (n + 1) // bins
+    even = np.arange(1, bins) * (n + 1) // bins
+    tail = APART * 2 ** np.arange(34)
+    tail = tail[2 * tail <= (n + 1) // bins]
+    return np.unique(np.concatenate([tail, even, n + 1 - tail]))
 
 
 def _afresh(state: State) -> State:
@@ -321,14 +341,14 @@ def _afresh(state: State) -> State:
     m = state.cuts.shape[0]
     n = int(state.reference[0].sum()) if m else FEWEST
     gaps = np.diff(np.concatenate([[0], _cut_ranks(n), [n + 1]]))
-    bets = _kinds()[0].size
+    bets = _log_weights().size
     return replace(
         state,
         mass=np.tile(gaps, (m, 1)),
         spans=state.spans[:0],
         recent=state.recent[:0],
-        evidence=np.full((m, bets), -np.inf),
-        gain=np.zeros((m, bets)),
+        evidence=np.full((m, bets), -np.inf, dtype=np.float32),
+        gain=np.zeros((m, bets), dtype=np.float32),
         since=np.zeros((m, bets), dtype=np.int64),
         looks=0,
         rows=0,
@@ -341,6 +361,12 @@ def _clean(values: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     missing = np.isnan(array)
     most = np.finfo(float).max
     return np.where(missing, np.inf, np.clip(array, -most, most)), missing
+
+
+def _rounded_down(values: Floats) -> NDArray[np.float32]:
+    """Half the space; a detector rounded down still keeps its promise."""
+    near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _place(cuts: Floats, values: Floats) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -399,39 +425,32 @@ def _ranks(mass: Ints, bins: NDArray[np.int16], chance: Floats) -> tuple[Floats,
         at = here + np.arange(m) * k
         below = (np.cumsum(urn.reshape(m, k), axis=1) - urn.reshape(m, k)).ravel()
         lower, own = below[at], urn[at]
-        small = here.astype(np.uint8)  # at most 100 bins
+        small = here.astype(np.uint8)  # 99 cuts, and at most 34 in each tail
         lower += ((small[None] < small[:, None]) & earlier[:b, :b]).sum(axis=1, dtype=np.uint8)
         own += ((small[None] == small[:, None]) & earlier[:b, :b]).sum(axis=1, dtype=np.uint8)
         seen = balls + begin + np.arange(b)[:, None]
         ranks[begin : begin + b] = (lower + chance[begin : begin + b] * own) / seen
         urn += np.bincount(at.ravel(), minlength=m * k)
-    return ranks, urn.reshape(m, k)
+    return np.minimum(ranks, np.nextafter(1.0, 0.0)), urn.reshape(m, k)
 
 
 @cache
-def _kinds() -> tuple[Floats, Floats, Floats]:
-    """Log-weight of every bet, and log-factors of cell bets inside and outside their cell.
-
-    Half of the weight lies on shifts, a quarter on changes of spread, a quarter on cells.
-    """
-    width = 1 / CELLS
-    into, out_of = np.array(INTO), np.array(OUT_OF)
-    inside = np.log(np.concatenate([1 + into * (1 / width - 1), 1 - out_of]))
-    outside = np.log(np.concatenate([1 - into, 1 + out_of * width / (1 - width)]))
-    signed, cells = 2 * len(SIZES), CELLS * inside.size
-    weights = np.repeat([0.5 / signed, 0.25 / signed, 0.25 / cells], [signed, signed, cells])
-    return np.log(weights), inside, outside
+def _log_weights() -> Floats:
+    """Logarithm of the weight of every bet, in the order of `_bets`; the weights add up to 1."""
+    signed = 2 * len(SIZES)
+    parts = [(SHIFT, signed), (SPREAD, signed)]
+    parts += [(w, (len(e) - 1) * (len(i) + len(o))) for e, i, o, w in CELLS]
+    return np.log(np.concatenate([np.full(size, weight / size) for weight, size in parts]))
 
 
 def _bets(ranks: Floats) -> Floats:
     """Logarithm of what each bet makes of these ranks, shape (m, bets).
 
     Every factor has mean 1 where ranks are uniform: ``1 + size * (rank - 1/2)``; the same on
-    ``4 ((rank - 1/2)^2 - 1/12)``, which has about the same spread; and for each of 16 cells the
-    density that moves a share of all ranks into it, or of its own ranks out of it.
+    ``4 ((rank - 1/2)^2 - 1/12)``, which has about the same spread; and for each cell the density
+    that moves a share of all ranks into it, or a share of its own ranks out of it.
     """
     n, m = ranks.shape
-    _, inside, outside = _kinds()
     shift = ranks - 0.5
     spread = 4 * (shift**2 - 1 / 12)
     signed = [sign * size for size in SIZES for sign in (1, -1)]
@@ -442,10 +461,26 @@ def _bets(ranks: Floats) -> Floats:
             for j, size in enumerate(signed, start=i * len(signed)):
                 # No factor lies outside [0.46, 1.54]: 256 of them neither vanish nor overflow.
                 smooth[j] += np.log(np.multiply.reduce(1 + size * values, axis=0))
-    at = (ranks * CELLS).astype(np.int64) + np.arange(m) * CELLS
-    counts = np.bincount(at.ravel(), minlength=m * CELLS).reshape(m, CELLS, 1)
-    cells = counts * inside + (n - counts) * outside
-    return np.concatenate([smooth.T, cells.reshape(m, -1)], axis=1)
+    fine = (ranks * _FINE).astype(np.int64) + np.arange(m) * _FINE
+    counts = np.bincount(fine.ravel(), minlength=m * _FINE).reshape(m, _FINE)
+    upto = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
+    cells = [
+        _cell_bets(np.diff(upto[:, (np.array(edges) * _FINE).astype(int)], axis=1), n, edges, i, o)
+        for edges, i, o, _ in CELLS
+    ]
+    return np.concatenate([smooth.T, *cells], axis=1)
+
+
+def _cell_bets(
+    inside: Ints, n: int, edges: Sequence[float], into: Sequence[float], out_of: Sequence[float]
+) -> Floats:
+    """Bets on cells of equal width, given the ranks inside each, shape (m, cells)."""
+    width = edges[1] - edges[0]
+    more, less = np.array(into), np.array(out_of)
+    factor_in = np.log(np.concatenate([1 + more * (1 / width - 1), 1 - less]))
+    factor_out = np.log(np.concatenate([1 - more, 1 + less * width / (1 - width)]))
+    won = inside[:, :, None] * factor_in + (n - inside)[:, :, None] * factor_out
+    return won.reshape(len(inside), -1)
 
 
 def _remember(state: State, look: int, counts: Ints) -> tuple[Ints, Ints]:
