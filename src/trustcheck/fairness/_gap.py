@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustcheck.stats import contrasts, counts, gaps, intervals
+from trustcheck.subject._groups import MISSING
 from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -189,20 +190,18 @@ def largest_gap(
         notes.append(
             "A ratio below 0.8 is the four-fifths rule of thumb of US employment practice, not a law."
         )
-    empty = [
-        f"group {name!r} has no {event.among}"
-        for e, event in enumerate(events)
-        for g, name in enumerate(names)
-        if sizes[g, e] == 0
-    ]
+    empty = []
+    for event, size in zip(events, sizes.T, strict=True):
+        if lost := [repr(name) for name, n in zip(names, size, strict=True) if n == 0]:
+            empty.append(f"group {said(lost)} has no {event.among}")
     return Measurement(
         metrics,
         rows=detail(names, events, successes, sizes, table),
         statistics=gap.statistics,
         formula=gap.formula,
-        notes=tuple(notes),
+        notes=(*notes, *unnamed(groups)),
         picture="intervals",
-        incomplete=f"{said(empty)}: its rate is unknown." if empty else None,
+        incomplete=f"{'; '.join(empty)}: its rate is unknown." if empty else None,
         influence=_influence(subject, groups.codes, event, gap.pair),
     )
 
@@ -210,17 +209,26 @@ def largest_gap(
 def position(groups: Groups, reference: str) -> int:
     """Return where the reference group stands; InputError if there is none of that name."""
     if reference not in groups.names:
-        known = said([repr(name) for name in groups.names], ", ")
+        known = said([repr(name) for name in groups.names])
         raise InputError(
             f"reference={reference!r} is no group of {' and '.join(groups.by)}; there are {known}"
         )
     return groups.names.index(reference)
 
 
-def said(names: Sequence[str], between: str = "; ", most: int = 8) -> str:
+def said(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
     """Join names, the first few where they are many."""
-    more = [f"{len(names) - most} more"] if len(names) > most else []
-    return between.join([*names[:most], *more])
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + more
+
+
+def unnamed(groups: Groups) -> list[str]:
+    """Say what became of rows whose sensitive columns lack a value."""
+    if not any(MISSING in name.split(" & ") for name in groups.names):
+        return []
+    return [
+        f"Rows without a value of {' or '.join(groups.by)} form groups of their own, {MISSING!r}."
+    ]
 
 
 @dataclass(frozen=True)

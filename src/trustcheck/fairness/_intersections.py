@@ -120,7 +120,7 @@ def intersections(
     notes = [f"Furthest from everyone else: {kept[at].group!r}{which}, among {among}."]
     if min_size and (left_out := [*small, *absent]):
         notes.append(
-            f"Left out for fewer than {min_size} rows: {said([repr(c) for c in left_out], ', ')}."
+            f"Left out for fewer than {min_size} rows: {said([repr(c) for c in left_out])}."
         )
     return Measurement(
         {
@@ -139,7 +139,7 @@ def intersections(
         notes=tuple(notes),
         picture="intervals",
         incomplete=(
-            f"cell {said([repr(c) for c in unknown], ', ')} has no {events[0].among.removeprefix('all ')}: its rate is"
+            f"cell {said([repr(c) for c in unknown])} has no {events[0].among.removeprefix('all ')}: its rate is"
             " unknown."
         )
         if unknown

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trustcheck.fairness._gap import said, unnamed
 from trustcheck.stats import gaps, spread
 from trustcheck.stats.intervals import Interval
 from trustcheck.types import Estimate, Measurement, NotMeasurable, Row
@@ -50,7 +51,7 @@ def largest_difference(
     return Measurement(
         {"gap": Estimate(gap.value, gap.low, gap.high, subject.n, unit, range=ends)},
         rows=detail(groups, found, what, quantities),
-        notes=(f"Furthest apart: {top!r} above {bottom!r}{which}.",),
+        notes=(f"Furthest apart: {top!r} above {bottom!r}{which}.", *unnamed(groups)),
         picture="intervals",
         incomplete=unknown(groups, found, what),
     )
@@ -111,7 +112,7 @@ def unknown(groups: Groups, found: np.ndarray, what: str, *, positive: bool = Fa
     bad = ~np.isfinite(found).all(axis=(0, 2))
     if positive:
         bad |= (found[0] <= 0).any(axis=1)
-    names = ", ".join(repr(name) for name, it in zip(groups.names, bad, strict=True) if it)
+    names = said([repr(name) for name, it in zip(groups.names, bad, strict=True) if it])
     return f"the rows of group {names} give no {what}: its gap is unknown." if names else None
 
 

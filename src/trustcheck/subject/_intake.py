@@ -85,13 +85,13 @@ def sensitive_frame(sensitive: Any, frame: pd.DataFrame, index: Any) -> pd.DataF
                 f"sensitive names {', '.join(map(repr, absent))}, but X has no such column;"
                 " pass a frame to keep sensitive columns outside X"
             )
-        return frame[list(sensitive)].reset_index(drop=True)
+        return frame[list(sensitive)].reset_index(drop=True).infer_objects()
     if isinstance(sensitive, Mapping):
         columns = {
             str(c): _table.to_vector(np.asarray(sensitive[c]), len(frame), what="sensitive")
             for c in sensitive
         }
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns).infer_objects()  # numbers held as objects are numbers
     if isinstance(sensitive, pd.Series):
         sensitive = sensitive.to_frame(sensitive.name if sensitive.name is not None else "group")
     outside, _ = _table.to_frame(sensitive, what="sensitive")
@@ -101,7 +101,7 @@ def sensitive_frame(sensitive: Any, frame: pd.DataFrame, index: Any) -> pd.DataF
         )
         for name in outside.columns
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).infer_objects()
 
 
 def weights(sample_weight: Any, n: int, index: Any) -> np.ndarray:

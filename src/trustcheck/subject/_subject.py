@@ -174,7 +174,8 @@ class Subject:
         guess = np.asarray(y_pred)
         n = len(guess)
         given = pd.DataFrame(index=range(n)) if X is None else _table.to_frame(X)[0]
-        index = given.index if X is not None else getattr(y_pred, "index", None)
+        own = y_pred.index if isinstance(y_pred, (pd.Series, pd.DataFrame)) else None
+        index = given.index if X is not None else own
         if n == 0:
             raise InputError("y_pred has no rows; trustcheck needs at least one")
         predicted = _table.to_vector(y_pred, n, what="y_pred", index=index)
