@@ -17,7 +17,17 @@ NO_REPORT = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    from trustcheck.cli import _compare, _demo, _documents, _plan, _probes, _run, _schema, _show
+    from trustcheck.cli import (
+        _compare,
+        _demo,
+        _documents,
+        _history,
+        _plan,
+        _probes,
+        _run,
+        _schema,
+        _show,
+    )
 
     parser = argparse.ArgumentParser(
         prog="trustcheck",
@@ -26,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         " 3 inconclusive or required but unmeasured.",
     )
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    for command in (_demo, _run, _plan, _show, _compare, _probes, _documents, _schema):
+    for command in (_demo, _run, _plan, _show, _history, _compare, _probes, _documents, _schema):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from trustcheck.jobs._run import Outcome
     from trustcheck.jobs._schema import Job
+    from trustcheck.store import Store
 
-__all__ = ["load", "run", "schema"]
+__all__ = ["load", "run", "schema", "store_of"]
 
 
 def load(path: str | PathLike[str]) -> Job:
@@ -67,3 +68,16 @@ def schema() -> dict[str, Any]:
     from trustcheck.jobs import _schema
 
     return _schema.schema()
+
+
+def store_of(job: Job, *, create: bool = True) -> Store:
+    """Open the history that a job names.
+
+    Raises
+    ------
+    InputError
+        If it names none, or it cannot be opened.
+    """
+    from trustcheck.jobs import _run
+
+    return _run.store_of(job, create=create)

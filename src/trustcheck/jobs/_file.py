@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<else
 # What stands here never reaches a report or a store, so it may hold a secret.
 SECRET_PLACES: set[Place] = {
     ("history", "store"),
-    *((table, key) for table in ("data", "reference") for key in ("url", "query")),
+    *((table, key) for table in ("data", "reference", "monitor") for key in ("url", "query")),
 }
 
 

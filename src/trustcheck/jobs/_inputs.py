@@ -62,8 +62,8 @@ class Inputs:
     remedy: str = "pass --allow-pickle"  # how a pickle is allowed
 
 
-def subject_of(inputs: Inputs) -> Subject:
-    """Load what is named and wrap it.
+def subject_of(inputs: Inputs, *, model: Subject | None = None) -> Subject:
+    """Load what is named and wrap it; the model of another subject is not loaded again.
 
     Raises
     ------
@@ -83,10 +83,10 @@ def subject_of(inputs: Inputs) -> Subject:
         kept = train.drop(columns=[name for name in drop if name in train.columns])
         labelled = inputs.target is not None and inputs.target in train.columns
         reference = (kept, train[inputs.target]) if labelled else kept
-    model, artefact = _model(inputs)
+    native, artefact = _model(inputs) if model is None else (model.native, None)
     column = {n: frame[n] if n else None for n in (inputs.target, inputs.weight, inputs.cluster)}
     return tc.Subject(
-        model,
+        native,
         frame.drop(columns=drop),
         column[inputs.target],
         sensitive=list(inputs.sensitive) or None,
@@ -220,7 +220,7 @@ def _made(make: Any, name: str) -> Any:
     try:
         return make()
     except Exception as fault:  # noqa: BLE001 - it is the user's own code
-        raise InputError(f"{name}() failed: {_broke(fault)}") from None
+        raise InputError(f"{name}() failed: {broke(fault)}") from None
 
 
 def imported(name: str, folder: Path | None = None) -> Any:
@@ -244,14 +244,14 @@ def imported(name: str, folder: Path | None = None) -> Any:
         )
         raise InputError(f"{name}: there is no module {fault.name!r}{where}") from None
     except Exception as fault:  # noqa: BLE001 - as above
-        raise InputError(f"{name}: importing {module} failed: {_broke(fault)}") from None
+        raise InputError(f"{name}: importing {module} failed: {broke(fault)}") from None
     if not hasattr(found, attribute):
         raise InputError(f"{name}: module {module} has no {attribute!r}")
     return getattr(found, attribute)
 
 
-def _broke(fault: Exception) -> str:
-    """Say what broke in the user's own code and where, without secrets."""
+def broke(fault: Exception) -> str:
+    """Say what broke and where, without secrets."""
     import traceback
     from pathlib import PurePath
 

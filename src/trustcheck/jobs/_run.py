@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trustcheck._secrets import known
-from trustcheck.jobs._inputs import Inputs, Source, subject_of
+from trustcheck._secrets import known, masked
+from trustcheck.jobs._inputs import Inputs, Source, broke, subject_of
 from trustcheck.types import InputError, Profile, Report
 
 if TYPE_CHECKING:
     from trustcheck.jobs._schema import Job, Rows
     from trustcheck.store import Store
+    from trustcheck.subject import Subject
 
 FAILED, UNDECIDED = 1, 3
 
@@ -55,17 +55,10 @@ def inputs_of(job: Job) -> Inputs:
     """Return what a job tests, in the terms that the command line uses too."""
     folder, model, data, context = job._folder, job.model, job.data, job.context  # noqa: SLF001
 
-    def source(rows: Rows | None) -> Source | None:
-        if rows is None:
-            return None
-        return Source(None if rows.path is None else folder / rows.path, rows.url, rows.query)
-
-    given = source(data)
-    assert given is not None
     return Inputs(
         model=str(model.import_) if model.path is None else folder / model.path,
-        data=given,
-        reference=source(job.reference),
+        data=_source(job, data),
+        reference=None if job.reference is None else _source(job, job.reference),
         target=data.target,
         sensitive=data.sensitive,
         features=data.features,
@@ -90,6 +83,11 @@ def inputs_of(job: Job) -> Inputs:
     )
 
 
+def _source(job: Job, rows: Rows) -> Source:
+    path = None if rows.path is None else job._folder / rows.path  # noqa: SLF001
+    return Source(path, rows.url, rows.query)
+
+
 def profile_of(job: Job) -> Profile:
     """Return the profile of a job: a shipped name, or a file beside the job."""
     from trustcheck import profiles
@@ -104,7 +102,7 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
     import trustcheck as tc
 
     # What cannot work is said before the model is asked anything.
-    store = None if job.history is None else _store(job)
+    store = None if job.history is None else store_of(job)
     subject = subject_of(inputs_of(job))
     report = tc.evaluate(
         subject,
@@ -116,11 +114,17 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
     )
     _refuse_secrets(report)
     tally = _Tally(report.exit_code())
-    if job.ratchet is not None:
-        _ratchet(job, store, report, tally)
     key = None if job.history is None else job.history.key
     outputs = _write(job, report, key)
     tally.facts["outputs"] = {kind: str(path) for kind, path in outputs.items()}
+    for asked, look in ((job.ratchet, _ratchet), (job.monitor, _watch)):
+        if asked is not None:
+            try:
+                look(job, store, subject, report, tally)
+            except Exception as fault:  # noqa: BLE001 - report and history are kept all the same
+                tally.worsen(UNDECIDED)
+                why = str(fault) if isinstance(fault, InputError) else broke(fault)
+                tally.said.append(f"{look.__name__.strip('_')}: {masked(why)}")
     if store is not None:
         kept, new = store.add(report, name=job.name, key=key, code=tally.code, facts=tally.facts)
         if not new:
@@ -128,15 +132,20 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
                 f"history: run {kept.number} of {kept.started[:10]} already stands for key"
                 f" {kept.key[:16]!r}, so this one is not counted"
             )
+    if job.outputs.summary is not None:
+        outputs["summary"] = _summarise(job, report, key, tally)
     return Outcome(report, tally.code, tuple(tally.said), tuple(outputs.values()))
 
 
-def _store(job: Job) -> Store:
+def store_of(job: Job, *, create: bool = True) -> Store:
+    """Open a job's history; see :func:`trustcheck.jobs.store_of`."""
     from trustcheck.store import open_store
 
-    place = job.history.store if job.history else ""
+    if job.history is None:
+        raise InputError(f"job {job.name!r} has no [history]")
+    place = job.history.store
     beside = "://" not in place
-    return open_store(job._folder / place if beside else place)  # noqa: SLF001
+    return open_store(job._folder / place if beside else place, create=create)  # noqa: SLF001
 
 
 def _refuse_secrets(report: Report) -> None:
@@ -154,10 +163,13 @@ def _refuse_secrets(report: Report) -> None:
 # The ratchet -------------------------------------------------------------------------------------
 
 
-def _ratchet(job: Job, store: Store | None, report: Report, tally: _Tally) -> None:
+def _ratchet(
+    job: Job, store: Store | None, subject: Subject, report: Report, tally: _Tally
+) -> None:
     """Fail where a requirement became clearly worse than in the accepted run."""
     from trustcheck._compare import clearly_worse, compare
 
+    del subject
     asked = job.ratchet
     assert asked is not None
     if asked.against == "accepted":
@@ -193,27 +205,64 @@ def _ratchet(job: Job, store: Store | None, report: Report, tally: _Tally) -> No
         tally.said.append(f"ratchet: nothing is clearly worse than in {what}")
 
 
+# The monitor -------------------------------------------------------------------------------------
+
+
+def _watch(job: Job, store: Store | None, subject: Subject, report: Report, tally: _Tally) -> None:
+    """Take a look at these rows; fail while an alarm stands."""
+    from trustcheck.monitor import Monitor
+
+    asked = job.monitor
+    assert asked is not None
+    assert store is not None
+    assert job.history is not None
+    monitor = Monitor(
+        store,
+        reference=subject_of(
+            replace(inputs_of(job), data=_source(job, asked), reference=None), model=subject
+        ),
+        alpha=asked.alpha,
+        horizon=asked.horizon,
+        name=asked.name or job.name,
+        seed=job.seed,
+    )
+    look = monitor.update(subject, key=job.history.key or report.subject["data_sha256"][:16])
+    tally.facts["monitor"] = {
+        "ok": bool(look),
+        "look": look.number,
+        "opened": list(look.opened),
+        "alarms": [alarm.stream for alarm in look.alarms],
+    }
+    if not look:
+        tally.worsen(FAILED)
+    tally.said.append(f"monitor: {look}")
+
+
 # Outputs -----------------------------------------------------------------------------------------
 
 
 def _write(job: Job, report: Report, key: str | None) -> dict[str, Path]:
     """Write the outputs that are asked for and return where they are."""
-    from trustcheck.report._summary import summary
-
-    day = str(report.run.get("started", ""))[:10] or dt.datetime.now(dt.UTC).date().isoformat()
     written = {}
     for kind, place in job.outputs.model_dump(by_alias=True, exclude_none=True).items():
-        path = job._folder / _filled(place, day, key)  # noqa: SLF001
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "summary":
-            with path.open("a", encoding="utf-8") as file:
-                file.write(summary(report))
-        else:
-            report.save(path, format=kind)
-        written[kind] = path
+        if kind != "summary":
+            written[kind] = _place(job, place, report, key)
+            report.save(written[kind], format=kind)
     return written
 
 
-def _filled(place: str, day: str, key: str | None) -> str:
+def _summarise(job: Job, report: Report, key: str | None, tally: _Tally) -> Path:
+    from trustcheck.report._summary import summary
+
+    path = _place(job, job.outputs.summary or "", report, key)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(summary(report, remarks=tally.said))
+    return path
+
+
+def _place(job: Job, place: str, report: Report, key: str | None) -> Path:
+    day = str(report.run["started"])[:10]
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in key or day)
-    return place.replace("{date}", day).replace("{key}", safe)
+    path: Path = job._folder / place.replace("{date}", day).replace("{key}", safe)  # noqa: SLF001
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

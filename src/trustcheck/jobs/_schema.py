@@ -149,8 +149,12 @@ class Ratchet(Part):
     )
 
 
-class Monitor(Part):
-    """An alarm over the days, whose false alarms are held to alpha over the whole horizon."""
+class Monitor(Rows):
+    """An alarm over the days, whose false alarms are held to alpha over the whole horizon.
+
+    Its path (or url and query) names rows that later ones are expected to be like: held-out ones,
+    because a model's losses on its training rows are too small.
+    """
 
     name: Text | None = Field(
         default=None, description="Kept under this name; the job's unless given."

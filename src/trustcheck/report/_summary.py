@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trustcheck.report import _view
 from trustcheck.report._markdown import escaped
 from trustcheck.report._text import number
@@ -10,8 +12,8 @@ from trustcheck.types import Report, VerdictStatus
 _MOST = 10
 
 
-def summary(report: Report) -> str:
-    """Return verdict, scores, and what failed or is open, in at most a screen of Markdown."""
+def summary(report: Report, *, remarks: Sequence[str] = ()) -> str:
+    """Return verdict, scores, what failed or is open, and remarks, in a screen of Markdown."""
     symbol, word = _view.SYMBOLS[report.verdict], _view.WORDS[report.verdict]
     lines = [
         f"### {symbol} {word}: {escaped(_view.subject_name(report))}",
@@ -34,4 +36,5 @@ def summary(report: Report) -> str:
         ]
     if len(told) > _MOST:
         lines.append(f"- and {len(told) - _MOST} more: see the report.")
+    lines += ["", *(f"- {escaped(remark, 400)}" for remark in remarks)] if remarks else []
     return "\n".join(lines) + "\n\n"

@@ -1,0 +1,192 @@
+"""The history of a job as one page: trends, verdict changes, alarms, links. Without script."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from trustcheck import standard
+from trustcheck.report import _html, _view
+from trustcheck.report._bars import icon
+from trustcheck.report._text import clean, count, interval, metric_name, number, short
+from trustcheck.report._trend import Point, trend
+from trustcheck.types import Report, Verdict, VerdictStatus
+
+LINE = 60.0  # of the scores: where requirements are exactly met
+_STEPS = (180, 90, 45, 20)  # runs that are drawn; the first number that fits is taken
+
+
+def page(name: str, runs: Sequence[Any], numbers: Sequence[Any], latest: Report, home: Path) -> str:
+    """Return the page of a job.
+
+    Parameters
+    ----------
+    name : str
+    runs, numbers
+        Of the store, oldest first.
+    latest : Report
+        Of the last run: titles and limits are taken from it.
+    home : path
+        Folder the page will stand in: links to reports start there.
+    """
+    said = ""
+    for most in _STEPS:
+        said = _html._render("history.html.j2", **_facts(name, runs, numbers, latest, home, most))  # noqa: SLF001
+        if len(said.encode()) <= _html.LARGEST:
+            break
+    return said
+
+
+def label(run: Any) -> str:
+    """Return what a run is called: its key where people chose it, else its day."""
+    return short(run.key if run.key != run.content_sha256 else run.started[:10], 24)
+
+
+def changes(runs: Iterable[Any]) -> list[tuple[Any, str]]:
+    """Return the runs whose verdict differs from the one before, with what it was before."""
+    pairs = itertools.pairwise(runs)
+    return [(now, before.verdict) for before, now in pairs if now.verdict != before.verdict]
+
+
+def remarks(run: Any) -> list[str]:
+    """Return what ratchet and monitor said of a run, in few words."""
+    said = []
+    watched = run.facts.get("monitor") or {}
+    if watched.get("opened"):
+        said.append(f"ALARM: {', '.join(short(s, 40) for s in watched['opened'][:5])}")
+    elif watched.get("ok") is False:
+        said.append("alarm stands")
+    ratchet = run.facts.get("ratchet") or {}
+    if ratchet.get("worse"):
+        said.append(f"clearly worse: {', '.join(short(k, 60) for k in ratchet['worse'][:5])}")
+    if ratchet.get("reason"):
+        said.append("not comparable with the accepted run")
+    if run.accepted:
+        said.append("accepted")
+    return said
+
+
+def _facts(
+    name: str, runs: Sequence[Any], numbers: Sequence[Any], latest: Report, home: Path, most: int
+) -> dict[str, Any]:
+    drawn = runs[-most:]
+    last = drawn[-1]
+    since = next((r for r in reversed(list(runs)) if r.verdict != last.verdict), None)
+    held = "in every run" if since is None else f"since {label(runs[list(runs).index(since) + 1])}"
+    return {
+        "style": _html._style("style.css"),  # noqa: SLF001
+        "name": name,
+        "about": f"{count(len(runs), 'run')} from {runs[0].started[:10]} to {last.started[:10]}",
+        "shown": "" if len(drawn) == len(runs) else f"The last {len(drawn)} runs are drawn.",
+        "now": _run(last, home),
+        "held": held,
+        "reasons": [short(reason, 300) for reason in latest.reasons[:6]],
+        "changed": [
+            _run(run, home) | {"before": _word(before)} for run, before in changes(runs)[-20:]
+        ],
+        "dimensions": _dimensions(drawn, numbers),
+        "findings": _findings(drawn, numbers, latest),
+        "runs": [_run(run, home) for run in reversed(drawn)],
+        "icons": [(Markup(icon(s)), word) for s, word in _view.WORDS.items()],  # noqa: S704 - ours
+    }
+
+
+def _run(run: Any, home: Path) -> dict[str, Any]:
+    status = VerdictStatus(run.verdict)
+    place = (run.facts.get("outputs") or {}).get("html")
+    return {
+        "number": run.number,
+        "label": label(run),
+        "started": clean(run.started)[:16].replace("T", " "),
+        "verdict": str(status),
+        "word": _view.WORDS[status],
+        "icon": Markup(icon(status)),  # noqa: S704 - our own shapes
+        "code": run.code,
+        "link": _link(place, home) if place else "",
+        "remarks": remarks(run),
+    }
+
+
+def _link(place: str, home: Path) -> str:
+    try:
+        path = os.path.relpath(place, home)
+    except ValueError:  # another drive
+        return ""
+    return quote(Path(path).as_posix())
+
+
+def _word(status: str) -> str:
+    return _view.WORDS[VerdictStatus(status)].lower()
+
+
+def _dimensions(runs: Sequence[Any], numbers: Sequence[Any]) -> list[dict[str, Any]]:
+    by_run = {(n.key, n.run): n for n in numbers if n.kind == "score"}
+    made = []
+    for dimension in standard.load().dimensions:
+        points = [_point(run, by_run.get((dimension.id, run.number))) for run in runs]
+        last = by_run.get((dimension.id, runs[-1].number))
+        if last is None:
+            continue
+        status = VerdictStatus(last.status)
+        title = f"{dimension.title}: score over the runs"
+        made.append(
+            {
+                "title": dimension.title,
+                "verdict": str(status),
+                "word": _view.WORDS[status],
+                "icon": Markup(icon(status)),  # noqa: S704
+                "score": "–" if last.value is None else number(round(last.value)),
+                "low": number(round(last.low or 0)),
+                "picture": Markup(trend(points, title=title, limits=[LINE], ends=(0.0, 100.0))),  # noqa: S704
+                "drawn": any(point.value is not None for point in points),
+            }
+        )
+    return made
+
+
+def _point(run: Any, found: Any) -> Point:
+    if found is None:
+        return Point(label(run), None, None, None, "not measured")
+    return Point(label(run), found.value, found.low, found.high, found.status)
+
+
+def _findings(runs: Sequence[Any], numbers: Sequence[Any], latest: Report) -> list[dict[str, Any]]:
+    """Return each number that is judged now: its trend, worst verdict first."""
+    by_run = {(n.key, n.metric, n.run): n for n in numbers if n.kind == "finding"}
+    asked: dict[tuple[str, str], Verdict] = {(v.key, v.metric): v for v in latest.verdicts}
+    order = [VerdictStatus.FAIL, VerdictStatus.INCONCLUSIVE, VerdictStatus.PASS]
+    made = []
+    for (key, metric), verdict in asked.items():
+        finding = dict(latest.findings).get(key)
+        found = [by_run.get((key, metric, run.number)) for run in runs]
+        if finding is None or all(n is None or n.value is None for n in found):
+            continue
+        points = [_point(run, n) for run, n in zip(runs, found, strict=True)]
+        requirement = verdict.requirement
+        limits = [x for x in (requirement.at_least, requirement.at_most) if x is not None]
+        estimate = verdict.estimate
+        title = f"{short(finding.title, 60)}: {metric_name(metric)} over the runs"
+        status = verdict.status
+        place = order.index(status) if status in order else len(order)
+        made.append(
+            {
+                "place": place,
+                "title": finding.title,
+                "detail": key.partition("[")[2].removesuffix("]"),
+                "metric": metric_name(metric),
+                "value": "–" if estimate is None else number(estimate.value),
+                "interval": "not measured" if estimate is None else interval(estimate),
+                "limit": _view.limit_text(verdict),
+                "verdict": str(status),
+                "word": _view.WORDS[status],
+                "icon": Markup(icon(status)),  # noqa: S704
+                "picture": Markup(trend(points, title=title, limits=limits)),  # noqa: S704
+            }
+        )
+    return sorted(made, key=lambda card: card["place"])
