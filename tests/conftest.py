@@ -97,6 +97,10 @@ class Zygote:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
+    def warm(self, source):
+        """Run the source in the process itself: what it imports, children need not."""
+        assert self._ask(warm=source) == 0
+
     def start(self, source):
         """Return the process id of a child that runs the source."""
         return self._ask(run=source)

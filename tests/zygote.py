@@ -1,9 +1,12 @@
 """Processes to kill: imports once, then forks a child for each piece of source it is told to run.
 
 Started as a script. Each line of its input is JSON: ``{"run": source}`` answers the child's
-process id, ``{"wait": pid}`` waits for it and answers its exit code (negative: the signal).
+process id; ``{"warm": source}`` runs it here, so that children find all imported, and answers 0;
+``{"wait": pid}`` waits for it and answers its exit code (negative: the signal).
 """
 
+import contextlib
+import io
 import json
 import os
 import sys
@@ -29,10 +32,15 @@ def main():
         if "wait" in told:
             status = os.waitpid(told["wait"], 0)[1]
             answer = os.waitstatus_to_exitcode(status)
+        elif "warm" in told:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(told["warm"], {})
+            answer = 0
         else:
             answer = os.fork()
             if answer == 0:
                 code = 1
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # standard output is for answers
                 try:
                     exec(told["run"], {})
                     code = 0

@@ -55,7 +55,7 @@ def test_all_mistakes_are_named_at_once(folder):
 
 
 def test_what_belongs_together(folder):
-    both = refused(folder, '[history]\nstore = "history.db"\n', "[monitor]\nalpha = 0.1\n")
+    both = refused(folder, '[history]\nstore = "history.db"\n', '[monitor]\npath = "h.csv"\n')
     assert "[monitor] needs [history]" in both
     both = refused(folder, '[history]\nstore = "history.db"\n', "[ratchet]\nworse_by = 0.1\n")
     assert "[ratchet] needs [history]" in both

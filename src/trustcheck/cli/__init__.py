@@ -6,6 +6,7 @@ Exit codes: 0 pass, 1 a measured fail, 2 no report could be made, 3 inconclusive
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
     except (InputError, TrustError, FileNotFoundError, PermissionError) as fault:
         print(f"trustcheck: {masked(str(fault))}", file=sys.stderr)
+        return NO_REPORT
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_REPORT
     except KeyboardInterrupt:
         print("trustcheck: interrupted; no report was written", file=sys.stderr)

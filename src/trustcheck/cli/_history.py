@@ -107,7 +107,7 @@ def _table(runs: list[Run], last: int) -> None:
             run.started[:16].replace("T", " "),
             run.verdict,
             str(run.code),
-            "; ".join(remarks(run)),
+            "; ".join(remarks(run, brief=True)),
         ]
         table.add_row(*map(Text, row))
     Console(highlight=False).print(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,5 +69,4 @@ def _job(arguments: argparse.Namespace) -> int:
         print(line)
     if outcome.outputs:
         print("Report: " + ", ".join(str(path) for path in outcome.outputs))
-    sys.stdout.flush()
     return outcome.code

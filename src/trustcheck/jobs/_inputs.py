@@ -187,9 +187,12 @@ def _query(source: Source) -> Any:
         with engine.connect() as db:
             return pd.read_sql_query(sa.text(source.query or ""), db)
     except Exception as fault:  # noqa: BLE001 - a driver may raise anything
-        said = str(getattr(fault, "orig", None) or fault).strip().splitlines() or [""]
+        # The driver's own first line: what wraps it would quote the query.
+        chain = (fault, fault.__cause__, fault.__context__)
+        own = next((o for o in (getattr(e, "orig", None) for e in chain) if o is not None), None)
+        why = masked(str(own).strip().partition("\n")[0]) if own else ""
         raise InputError(
-            f"the query to {shown} failed ({type(fault).__name__}: {masked(said[0])})"
+            f"the query to {shown} failed ({type(own or fault).__name__}: {why or 'no reason given'})"
         ) from None
 
 

@@ -54,7 +54,7 @@ def changes(runs: Iterable[Any]) -> list[tuple[Any, str]]:
     return [(now, before.verdict) for before, now in pairs if now.verdict != before.verdict]
 
 
-def remarks(run: Any) -> list[str]:
+def remarks(run: Any, *, brief: bool = False) -> list[str]:
     """Return what ratchet and monitor said of a run, in few words."""
     said = []
     watched = run.facts.get("monitor") or {}
@@ -63,7 +63,9 @@ def remarks(run: Any) -> list[str]:
     elif watched.get("ok") is False:
         said.append("alarm stands")
     ratchet = run.facts.get("ratchet") or {}
-    if ratchet.get("worse"):
+    if ratchet.get("worse") and brief:
+        said.append(f"{len(ratchet['worse'])} clearly worse")
+    elif ratchet.get("worse"):
         said.append(f"clearly worse: {', '.join(short(k, 60) for k in ratchet['worse'][:5])}")
     if ratchet.get("reason"):
         said.append("not comparable with the accepted run")
