@@ -1,8 +1,10 @@
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+import trustcheck as tc
 from trustcheck import report as room
 from trustcheck.report import _bars, _figures
 from trustcheck.types import (
@@ -157,3 +159,18 @@ def test_a_limit_bar_stays_inside_its_frame(estimate, limits):
 def test_no_limit_no_bar():
     asked = replace(Requirement("x", at_most=1), at_most=None, not_applicable="so")
     assert _bars.limit_bar(asked, Estimate(1, 0, 2, 3), VerdictStatus.PASS) == ""
+
+
+def test_of_many_groups_the_lowest_and_the_highest_are_drawn():
+    rng = np.random.default_rng(0)
+    groups = np.repeat([f"g{k:02}" for k in range(40)], 50)
+    chance = np.where(groups == "g35", 0.9, np.where(groups == "g30", 0.05, 0.5))
+    subject = tc.Subject.from_predictions(
+        None, (rng.random(2000) < chance).astype(int), sensitive={"g": groups}, task="binary",
+        classes=[0, 1],
+    )  # fmt: skip
+    finding = tc.fairness.demographic_parity(subject)
+    drawn = finding.plot()
+    assert "g35" in str(drawn)
+    assert "g30" in str(drawn)
+    assert "The 10 lowest and the 10 highest of 40 are drawn." in drawn.caption

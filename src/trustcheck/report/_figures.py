@@ -97,10 +97,23 @@ def picture(
     title = f"{finding.title}: {spoken}"
     if finding.picture == "curve":
         return _curve(points, limits, title, metric_name(x or ""), spoken)
-    shown = points[:most]
-    more = f" The first {most} of {len(points)} are drawn." if len(points) > most else ""
+    shown, more = points[:most], ""
+    if len(points) > most:
+        more = f" The first {most} of {len(points)} are drawn."
+        if most > 1 and _by_name(finding.rows):
+            few = most // 2
+            order = sorted(range(len(points)), key=lambda i: points[i].value)
+            shown = [points[i] for i in sorted({*order[:few], *order[-few:]})]
+            more = f" The {few} lowest and the {few} highest of {len(points)} are drawn."
     kind = "intervals" if finding.picture == "intervals" else "bars"
     return _rows(shown, limits, title, spoken, kind, more)
+
+
+def _by_name(rows: Sequence[Row]) -> bool:
+    """Whether rows are groups in the order of their names, so that the first are not the worst."""
+    names = [str(row.get("group")) for row in rows]
+    distinct = list(dict.fromkeys(names))
+    return len(distinct) > 1 and distinct == sorted(distinct)
 
 
 def _columns(names: Sequence[str], rows: Sequence[Row]) -> tuple[list[str], str | None, str] | None:
