@@ -159,3 +159,91 @@ def test_without_a_reference_it_is_skipped():
     found = drift.features(tc.Subject(lambda X: np.zeros(len(X)), data, task="regression"))
     assert found.status == "skipped"
     assert "reference" in found.reason
+
+
+@pytest.mark.parametrize("n", [1_000, 10_000, 100_000, 1_000_000])
+def test_the_verdict_does_not_depend_on_the_number_of_rows(n):
+    """A shift that matters fails once n allows, a harmless one never, however many the rows."""
+    rng = np.random.default_rng(14)
+    before = pd.DataFrame({"x": rng.normal(size=n), "y": rng.normal(size=n)})
+    now = rng.normal(size=(n, 2))
+    harmless = drift.features(
+        subject(before, pd.DataFrame(now + np.array([0.02, 0.0]), columns=["x", "y"]))
+    )
+    assert harmless.low <= LIMIT
+    if n >= 10_000:
+        assert harmless.at_most(LIMIT).status == "pass"
+    harmful = drift.features(
+        subject(before, pd.DataFrame(now + np.array([0.5, 0.0]), columns=["x", "y"]))
+    )
+    assert harmful.at_most(LIMIT).status == "fail"
+    if n == 1_000_000:  # a test alone would have rejected both
+        assert harmless.rows[0]["p"] < 1e-9
+
+
+def test_columns_are_ranked_by_what_matters_to_the_model():
+    rng = np.random.default_rng(15)
+    before, now = (pd.DataFrame(rng.normal(size=(2000, 3)), columns=list("abc")) for _ in range(2))
+    now["a"] += 1.0  # the model does not read it
+    now["b"] += 0.3
+
+    def model(X):
+        return 2 * X["b"].to_numpy() + 0.1 * X["c"].to_numpy()
+
+    made = tc.Subject(model, now, reference=before, task="regression")
+    found = drift.features(made)
+    assert [row["column"] for row in found.rows] == ["b", "c", "a"]
+    rows = {row["column"]: row for row in found.rows}
+    assert rows["a"]["importance"] == rows["a"]["answer_moved"] == 0.0
+    assert rows["b"]["matters"] == pytest.approx(rows["b"]["importance"] * rows["b"]["value"])
+    # Answers are counted in robust scales of the model's own: 2 * 0.3 over about 2.
+    assert rows["b"]["answer_moved_low"] < 0.3 < rows["b"]["answer_moved_high"]
+    assert found.value == rows["a"]["value"]  # the headline is of the column that moved most
+    alone = drift.features(
+        tc.Subject.from_predictions(
+            None, np.zeros(2000), X=now, reference=before, task="regression"
+        )
+    )
+    assert [row["column"] for row in alone.rows][:2] == ["a", "b"]
+    assert alone.rows[0]["matters"] is None
+
+
+def test_a_model_that_cannot_be_asked_loses_no_distance():
+    def broken(X):
+        raise RuntimeError("no")
+
+    X = pd.DataFrame({"a": np.arange(200.0)})
+    found = drift.features(tc.Subject(broken, X + 50, reference=X, task="regression"))
+    assert found.value == pytest.approx(0.25)
+    assert "could not be asked (RuntimeError)" in " ".join(found.notes)
+
+
+def test_texts_are_compared_by_their_length():
+    rng = np.random.default_rng(16)
+    texts = [
+        [f"{i} " + "word " * int(k) for i, k in enumerate(rng.integers(1, 9, 400))] for _ in "ab"
+    ]
+    before, now = (pd.DataFrame({"note": side}) for side in texts)
+    assert drift.features(subject(before, now)).low == 0.0
+    now["note"] += " and much, much more than there ever was"
+    row = drift.features(subject(before, now)).rows[0]
+    assert row["measure"] == "KS of length"
+    assert row["low"] > 0.5
+
+
+def test_another_unit_a_code_and_another_spelling_are_named_in_19_of_20_worlds():
+    said = {"unit": 0, "code": 0, "spell": 0, "nothing": 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        before, now = table(rng, 600), table(rng, 600)
+        before["age"] = before["age"].astype(float)
+        still = drift.features(subject(before, now.astype({"age": float})))
+        said["nothing"] += not any("Data quality" in note for note in still.notes)
+        now["income"] *= 1000
+        now["age"] = np.where(rng.random(600) < 0.15, -999.0, now["age"])
+        now["job"] = now["job"].astype(str).replace("clerk", "Clerk ")
+        notes = {n.split("'")[1]: n for n in drift.features(subject(before, now)).notes if "'" in n}
+        said["unit"] += "another unit" in notes.get("income", "")
+        said["code"] += "a code?" in notes.get("age", "")
+        said["spell"] += "otherwise" in notes.get("job", "")
+    assert min(said.values()) >= 19, said

@@ -88,3 +88,66 @@ def test_a_side_without_rows_is_refused():
         distances.steps([], [1.0])
     with pytest.raises(ValueError, match="at least one each"):
         distances.total_variation([0, 0], [1, 2])
+
+
+@pytest.mark.parametrize(("n", "m"), [(100, 100), (300, 2000), (2000, 2000)])
+def test_the_interval_of_the_area_covers_with_and_without_drift(n, m):
+    rng = np.random.default_rng(7)
+    worlds = [
+        (lambda k: rng.normal(size=k), lambda k: rng.normal(size=k), 0.0),
+        (lambda k: rng.normal(size=k), lambda k: rng.normal(0.3, 1, k), 0.3),
+        (lambda k: rng.normal(size=k), lambda k: rng.normal(0, 1.5, k), 0.5 * np.sqrt(2 / np.pi)),
+        (lambda k: rng.exponential(size=k), lambda k: rng.exponential(1.3, k), 0.3),
+        (lambda k: rng.poisson(2, k), lambda k: rng.poisson(2, k) + 1, 1.0),
+    ]
+    for before, now, truth in worlds:
+        got = [
+            distances.wasserstein_interval(distances.steps(before(n), now(m))) for _ in range(100)
+        ]
+        assert np.mean([low <= truth <= high for _, low, high in got]) >= 0.91
+
+
+@pytest.mark.parametrize("k", [2, 5, 10])
+@pytest.mark.parametrize("tilt", [0.0, 0.3, 0.8])
+def test_the_interval_of_the_index_covers_with_and_without_drift(k, tilt):
+    rng = np.random.default_rng(8)
+    p = np.full(k, 1 / k)
+    q = p * np.exp(tilt * np.linspace(-1, 1, k))
+    q /= q.sum()
+    truth = ((q - p) * np.log(q / p)).sum()
+    for n, m in ((100, 100), (300, 2000), (20_000, 20_000)):
+        pairs = zip(rng.multinomial(n, p, 200), rng.multinomial(m, q, 200), strict=True)
+        got = [distances.psi_interval(a, b) for a, b in pairs]
+        assert np.mean([low <= truth + 1e-12 <= high + 2e-12 for _, low, high in got]) >= 0.92
+        if tilt == 0.0:
+            assert np.mean([low == 0.0 for _, low, _ in got]) >= 0.95
+
+
+def test_many_small_samples_equal_scipy_however_coarse_the_grid(monkeypatch):
+    rng = np.random.default_rng(9)
+    for trial in range(300):
+        monkeypatch.setattr(distances, "_GRID", int(rng.integers(2, 20)))
+        n, m = rng.integers(1, 60, 2)
+        a, b = (np.round(rng.normal(size=k), trial % 3) for k in (n, m))
+        both = distances.steps(a, b)
+        assert abs(both.gap) == pytest.approx(
+            stats.ks_2samp(a, b, method="asymp").statistic, abs=1e-12
+        )
+        f, g = np.mean(a <= both.where), np.mean(b <= both.where)
+        assert (f - g, f) == pytest.approx((both.gap, both.at), abs=1e-12)
+        assert distances.smirnov_p(both) == pytest.approx(
+            stats.ks_2samp(a, b, method="asymp").pvalue, abs=1e-12
+        )
+        assert distances.wasserstein(both) == pytest.approx(
+            stats.wasserstein_distance(a, b), abs=1e-12
+        )
+        shares = np.linspace(0, 1, 11)
+        assert (distances.quantile(np.sort(a), shares) == np.quantile(a, shares)).all()
+
+
+def test_a_column_that_is_nearly_always_zero_has_an_index_too():
+    before, now = np.r_[np.zeros(95), np.ones(5)], np.r_[np.zeros(60), np.ones(40)]
+    edges = distances.bin_edges(before)
+    counts = [distances.bin_counts(values, edges) for values in (before, now)]
+    assert [c.tolist() for c in counts] == [[0, 95, 5], [0, 60, 40]]
+    assert distances.psi(*counts) == pytest.approx(distances.psi([95, 5], [60, 40]), abs=1e-12)

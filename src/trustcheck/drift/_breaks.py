@@ -12,8 +12,8 @@ from trustcheck.stats import distances
 
 #: A column is called broken where chance would make it look so with less than this probability.
 _SURPRISE = 1e-3
-#: Rows a value the reference never holds needs to be called a code; shares of the deciles looked at.
-_CODE, _DECILES = 0.05, np.arange(1, 10) / 10
+#: Share of rows a value the reference never holds needs to be called a code.
+_CODE = 0.05
 #: Factors between units people mix up: powers of ten, minutes, hours, days, kilobytes.
 _FACTORS = np.array([10.0, 100.0, 1000.0, 1e4, 1e6, 1e9, 12.0, 24.0, 60.0, 3600.0, 86400.0, 1024.0])
 
@@ -67,18 +67,19 @@ def _surprising(alike: int, other: int, rows: int) -> bool:
 
 
 def _unit(a: np.ndarray, b: np.ndarray) -> str | None:
-    """Say that all deciles moved by one factor that lies between two units."""
-    before, now = (distances.quantile(side, _DECILES) for side in (a, b))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = now / before
-    if len(a) < 100 or not np.isfinite(ratio).all() or before[0] == before[-1] or ratio.min() <= 0:
+    """Say that the values are the old ones times the factor between two units."""
+    before, now = (distances.quantile(side, [0.5])[0] for side in (a, b))
+    if min(len(a), len(b)) < 100 or a[0] == a[-1] or not 0 < before * now < np.inf:
         return None
-    larger = ratio.mean() > 1
-    factor = float(ratio.mean() if larger else (1 / ratio).mean())
-    unit = _FACTORS[np.abs(np.log(factor / _FACTORS)).argmin()]
-    if abs(factor / unit - 1) > 0.02 or ratio.max() > 1.1 * ratio.min():
+    larger = abs(now) > abs(before)
+    ratio = now / before if larger else before / now
+    unit = float(_FACTORS[np.abs(np.log(ratio / _FACTORS)).argmin()])
+    if abs(np.log(ratio / unit)) > 0.3:
         return None
-    return f"its deciles are {'' if larger else '1/'}{unit:g} of the reference's: another unit?"
+    scaled = distances.steps(a * unit if larger else a / unit, b, ordered=True)
+    if abs(scaled.gap) > 0.02 + 1.5 * (1 / len(a) + 1 / len(b)) ** 0.5:
+        return None
+    return f"its values look like the reference's times {'' if larger else '1/'}{unit:g}: another unit?"
 
 
 def _code(a: np.ndarray, b: np.ndarray) -> str | None:

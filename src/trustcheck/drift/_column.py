@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trustcheck.drift import _breaks
-from trustcheck.drift._read import Levels, Numbers, ordered
+from trustcheck.drift._read import Levels, Numbers, ordered, read
 from trustcheck.stats import distances
 from trustcheck.stats.intervals import Interval
 from trustcheck.subject._schema import robust_scale
 from trustcheck.types import Estimate, Row, Scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trustcheck.subject import Subject
 
 UNIT = "largest difference of shares of rows, 0 = alike, 1 = disjoint"
 _CELLS = (
@@ -30,6 +36,25 @@ class Compared:
     distance: Interval
     row: Row
     broken: str | None = None
+
+
+def column(
+    subject: Subject, name: str, before: pd.Series, now: pd.Series, comparisons: int
+) -> Compared:
+    """Compare two versions of a feature, as what the schema says it is."""
+    as_what, found = read(before, now, subject.schema[str(name)])
+    if isinstance(found, Numbers):
+        return numbers(
+            str(name), found, comparisons, of=" of length" if as_what == "length" else ""
+        )
+    names = found.names
+
+    def printed(place: int) -> str:
+        if place == len(names):
+            return "missing"
+        return names[place] if as_what == "kinds" else subject.printable_level(name, names[place])
+
+    return levels(str(name), found, comparisons, printed=printed)
 
 
 def values(name: str, before: np.ndarray, now: np.ndarray, comparisons: int) -> Compared:

@@ -67,9 +67,9 @@ def features(subject: Subject, rng: np.random.Generator) -> Measurement:
     known = matters(subject)
     compared, broken = [], []
     for name in subject.features:  # one column in memory at a time
-        found = _compare(subject, name, comparisons)
-        compared.append(replace(found, row=_ranked(found, known)))
         sides = subject.reference.column(name), subject.data.column(name)
+        found = _column.column(subject, name, *sides, comparisons)
+        compared.append(replace(found, row=_ranked(found, known)))
         fault = _read.clash(*sides) or found.broken
         broken += [f"Data quality: column {str(name)!r}: {fault}."] if fault else []
     compared = _column.worst_first(compared)
@@ -94,22 +94,6 @@ def _has_gaps(subject: Subject, name: str) -> bool:
         return False
     sides = subject.reference.column(name), subject.data.column(name)
     return any(bool(side.isna().any()) for side in sides)
-
-
-def _compare(subject: Subject, name: str, comparisons: int) -> _column.Compared:
-    before, now = subject.reference.column(name), subject.data.column(name)
-    as_what, found = _read.read(before, now, subject.schema[str(name)])
-    if isinstance(found, _read.Numbers):
-        of = " of length" if as_what == "length" else ""
-        return _column.numbers(str(name), found, comparisons, of=of)
-    last = len(found.names)
-
-    def printed(place: int) -> str:
-        if place == last:
-            return "missing"
-        return subject.printable_level(name, found.names[place])
-
-    return _column.levels(str(name), found, comparisons, printed=printed)
 
 
 def _ranked(found: _column.Compared, known: Matters) -> dict[str, Any]:

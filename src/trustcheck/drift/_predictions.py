@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trustcheck.drift import _column
+from trustcheck.drift._memory import by_heart
 from trustcheck.drift._read import Levels
 from trustcheck.probe import Want, probe
 from trustcheck.types import Measurement, NotMeasurable
@@ -15,9 +16,6 @@ from trustcheck.types import Measurement, NotMeasurable
 if TYPE_CHECKING:
     from trustcheck.subject import Subject
     from trustcheck.subject._side import Side
-
-#: Below this share of its loss on the given rows, the loss on the reference looks learnt by heart.
-BY_HEART = 0.75
 
 
 def _wants(subject: Subject, **_params: object) -> Iterable[Want]:
@@ -77,14 +75,14 @@ def predictions(
     del rng  # nothing is drawn
     now, before = subject.data, subject.reference_sample
     notes = []
-    by_heart = not held_out and _by_heart(subject, before, now)
-    if by_heart and subject.task == "regression":
+    known = not held_out and by_heart(subject, before, now)
+    if known and subject.task == "regression":
         raise NotMeasurable(
             "the model fits the reference so much better than the given rows that its numbers"
             " there are no measure; give rows kept from training as the reference, and"
             " held_out=True"
         )
-    if by_heart:
+    if known:
         notes.append(
             "The model fits the reference so much better than the given rows that predicted"
             " classes are compared, not scores; with rows kept from training as the reference,"
@@ -95,7 +93,7 @@ def predictions(
             "If the model was trained on the reference, its scores there are further out than on"
             " new rows, and part of the distance may be that."
         )
-    compared = _outputs(subject, before, now, scores="scores" in subject.offers() and not by_heart)
+    compared = _outputs(subject, before, now, scores="scores" in subject.offers() and not known)
     compared = _column.worst_first(compared)
     constant = [f"Data quality: {c.name}: {c.broken}." for c in compared if c.broken]
     return Measurement(
@@ -123,18 +121,3 @@ def _outputs(subject: Subject, before: Side, now: Side, *, scores: bool) -> list
         )
         for code in codes
     ]
-
-
-def _by_heart(subject: Subject, before: Side, now: Side) -> bool:
-    """Whether the loss on the reference is out of all proportion to that on the given rows."""
-    if not (before.has_truth and now.has_truth):
-        return False
-    return _loss(subject, before) < BY_HEART * _loss(subject, now)
-
-
-def _loss(subject: Subject, side: Side) -> float:
-    if subject.task == "regression":
-        return float(np.mean((side.predictions - side.truth) ** 2))
-    if "scores" in subject.offers():
-        return float(np.mean((side.scores - np.eye(len(subject.classes))[side.truth]) ** 2))
-    return float(np.mean(side.predictions != side.truth))

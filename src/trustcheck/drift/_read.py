@@ -34,7 +34,10 @@ class Levels(NamedTuple):
 
 
 def read(before: pd.Series, now: pd.Series, feature: Feature) -> tuple[str, Numbers | Levels]:
-    """Return what a column is compared as ("numbers", "levels", "length"), and its content.
+    """Return what a column is compared as, and its content.
+
+    "numbers", "levels" or "length"; "kinds" where it holds other things than it did, so that all
+    its values changed.
 
     Parameters
     ----------
@@ -44,6 +47,9 @@ def read(before: pd.Series, now: pd.Series, feature: Feature) -> tuple[str, Numb
         What the schema says of it.
     """
     before, now = _plain(before), _plain(now)
+    kinds = _changed(before, now)
+    if kinds:
+        return "kinds", _kinds(before, now, kinds)
     if feature.kind == "text":
         return "length", ordered(_lengths(before), _lengths(now))
     held = {family(side) for side in (before, now)} - {None}
@@ -55,6 +61,17 @@ def read(before: pd.Series, now: pd.Series, feature: Feature) -> tuple[str, Numb
         names = _few(found)
         return ("numbers", found) if names is None else ("levels", _counted(found, names))
     return "levels", _levels(before, now)
+
+
+def as_floats(column: pd.Series, feature: Feature) -> np.ndarray | None:
+    """Return a column of numbers, dates or texts (their length) as floats; None for levels."""
+    column = _plain(column)
+    if feature.kind == "text":
+        return _lengths(column)
+    held = family(column)
+    if held == "dates" or (feature.is_numeric and held in ("numbers", None)):
+        return _numbers(column)
+    return None
 
 
 def ordered(before: np.ndarray, now: np.ndarray) -> Numbers:
@@ -82,24 +99,37 @@ def family(column: pd.Series) -> str | None:
 def clash(before: pd.Series, now: pd.Series) -> str | None:
     """Say that a column changed its kind, so that its values mean something else."""
     before, now = _plain(before), _plain(now)
-    kinds = [family(column) for column in (before, now)]
-    if None in kinds or len(set(kinds)) == 1 or set(kinds) in _RELATED:
-        zones = [_zoned(column) for column in (before, now) if family(column) == "dates"]
-        if len(set(zones)) > 1:
-            return (
-                "one table's times name their time zone and the other's do not;"
-                " these were read as UTC"
-            )
+    kinds = _changed(before, now)
+    if kinds:
+        return f"it held {kinds[0]} and now holds {kinds[1]}"
+    zones = {
+        getattr(column.dtype, "tz", None) is not None
+        for column in (before, now)
+        if family(column) == "dates"
+    }
+    if len(zones) > 1:
+        return (
+            "one table's times name their time zone and the other's do not; these were read as UTC"
+        )
+    return None
+
+
+def _changed(before: pd.Series, now: pd.Series) -> tuple[str, str] | None:
+    """Return what a column held and what it holds, where values cannot be compared."""
+    one, other = family(before), family(now)
+    if one is None or other is None or one == other or {one, other} in _RELATED:
         return None
-    return f"it held {kinds[0]} and now holds {kinds[1]}"
+    return one, other
+
+
+def _kinds(before: pd.Series, now: pd.Series, kinds: tuple[str, str]) -> Levels:
+    present = [int(column.notna().sum()) for column in (before, now)]
+    gaps = [len(column) - there for column, there in zip((before, now), present, strict=True)]
+    return _placed(list(kinds), np.array([present[0], 0]), np.array([0, present[1]]), gaps)
 
 
 def _empty(column: pd.Series) -> bool:
     return bool(column.iloc[:1].isna().all() and column.isna().all())  # mostly the first will do
-
-
-def _zoned(column: pd.Series) -> bool:
-    return getattr(column.dtype, "tz", None) is not None
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -96,6 +96,45 @@ def auc_interval(positive: ArrayLike, negative: ArrayLike, *, level: float = 0.9
     return Interval(value, min(value, delong[0], newcombe[0]), max(value, delong[1], newcombe[1]))
 
 
+def auc_lost(
+    scores: ArrayLike, others: ArrayLike, positive: ArrayLike, *, level: float = 0.95
+) -> Interval:
+    """How much lower the AUC of other scores of the same rows is.
+
+    Parameters
+    ----------
+    scores, others
+        Two scores of each row, shape (n,).
+    positive
+        Whether a row is of the positive class, shape (n,), both classes twice at least.
+    level
+        Confidence level, inside (0, 1).
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated
+    receiver operating characteristic curves.
+
+    Examples
+    --------
+    >>> from trustcheck.stats.ranks import auc_lost
+    >>> auc_lost([1, 2, 3, 4], [1, 3, 2, 4], [0, 0, 1, 1]).value
+    0.25
+    """
+    member = np.asarray(positive, dtype=bool)
+    over, under = [], []
+    for given in (scores, others):
+        held = np.asarray(given, dtype=float)
+        pos, neg = held[member], held[~member]
+        over.append(_placements(pos, np.sort(neg)))
+        under.append(1 - _placements(neg, np.sort(pos)))
+    moved = over[0] - over[1], under[0] - under[1]
+    value = float(moved[0].mean())
+    spread = sum(part.var(ddof=1) / part.size for part in moved) ** 0.5
+    reach = z_value(level) * float(spread)
+    return Interval(value, value - reach, value + reach)
+
+
 def tpr_at_fpr(
     positive: ArrayLike, negative: ArrayLike, fpr: float, *, level: float = 0.95
 ) -> Interval:
