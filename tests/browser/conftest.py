@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import trustcheck as tc
+from trustcheck.report._history import page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -18,10 +19,10 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-def _handmade():
+def _handmade(name):
     """The hand-made reports that the renderers' own tests use."""
-    path = Path(__file__).parents[1] / "report" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("handmade_reports", path)
+    path = Path(__file__).parents[1] / "report" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"handmade_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -118,8 +119,8 @@ def real_report():
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory, real_report):
-    """Files by name: a real report, one of hostile names, and the largest."""
-    made, folder = _handmade(), tmp_path_factory.mktemp("pages")
+    """Files by name: a real report, one of hostile names, the largest, a job's history."""
+    made, folder = _handmade("conftest"), tmp_path_factory.mktemp("pages")
     reports = {
         "real": real_report,
         "hostile": made.hostile(),
@@ -127,4 +128,9 @@ def pages(tmp_path_factory, real_report):
     }
     for name, report in reports.items():
         report.save(folder / f"{name}.html")
-    return {name: folder / f"{name}.html" for name in reports}
+    past = _handmade("test_history")
+    runs = [past.run(i, "fail" if 10 < i < 14 else "pass") for i in range(1, 31)]
+    history = folder / "history.html"
+    numbers = past.numbers_of(real_report, runs)
+    history.write_text(page(past.HOSTILE, runs, numbers, real_report, folder), "utf-8")
+    return {**{name: folder / f"{name}.html" for name in reports}, "history": history}

@@ -7,7 +7,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 WAYS = [(380, "light"), (380, "dark"), (1400, "light"), (1400, "dark")]
 
 
-@pytest.mark.parametrize("name", ["real", "hostile", "largest"])
+@pytest.mark.parametrize("name", ["real", "hostile", "largest", "history"])
 def test_a_page_is_quiet_and_fits_its_window(name, pages, visit):
     for width, theme in WAYS:
         page, heard = visit(pages[name], width, theme)
@@ -18,9 +18,9 @@ def test_a_page_is_quiet_and_fits_its_window(name, pages, visit):
         page.context.close()
 
 
-@pytest.mark.parametrize("name", ["real", "hostile"])
+@pytest.mark.parametrize("name", ["real", "hostile", "history"])
 def test_axe_finds_nothing_serious(name, pages, visit, serious):
-    for width, theme in WAYS[1:3] if name == "real" else WAYS[1:2]:
+    for width, theme in WAYS[1:3] if name != "hostile" else WAYS[1:2]:
         page, _ = visit(pages[name], width, theme, bypass_csp=True)  # to let axe in
         page.evaluate(OPEN)
         assert serious(page) == []
@@ -110,5 +110,17 @@ def test_print_shows_what_is_folded_and_makes_a_pdf(pages, visit, tmp_path):
     assert not heard
 
 
-def test_the_largest_page_is_small(pages):
-    assert pages["largest"].stat().st_size < 500_000
+@pytest.mark.parametrize("name", ["largest", "history"])
+def test_large_pages_stay_small(name, pages):
+    assert pages[name].stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("name", ["real", "history"])
+def test_every_mark_that_is_used_is_drawn(name, pages, visit):
+    page, _ = visit(pages[name])
+    used = set(
+        page.evaluate("[...document.querySelectorAll('use')].map(e => e.getAttribute('href'))")
+    )
+    assert used
+    for mark in used:
+        assert page.locator(mark).count() == 1

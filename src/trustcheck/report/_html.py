@@ -126,10 +126,7 @@ def _page_facts(report: Report, room: Room) -> dict[str, Any]:
         "dimensions": [_dimension(report, score) for score in report.dimension_scores],
         "chapters": chapters,
         "evidence": _evidence.evidence(report),
-        "marks": [
-            (str(status), Markup(symbol(status)), word)  # noqa: S704 - our own shapes
-            for status, word in _view.WORDS.items()
-        ],
+        "marks": [(str(status), word) for status, word in _view.WORDS.items()],
     }
 
 
@@ -331,6 +328,11 @@ def _engine() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+    )
+    shapes = "".join(symbol(status) for status in _view.WORDS)
+    # Drawn once, unseen; every badge of a page uses them.
+    engine.globals["symbols"] = Markup(  # noqa: S704 - our own shapes
+        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{shapes}</svg>'
     )
     engine.filters |= {"name": _name, "sentence": _sentence, "cell": _cell}
     return engine
