@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trustcheck.stats import distances
-from trustcheck.types import Better, Dimension, Estimate, Finding, Status, Verdict
+from trustcheck.types import Better, Dimension, Estimate, Finding, InputError, Status, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,3 +217,23 @@ def _line(alarm: Alarm) -> str:
         f" {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}] on the {effect.n} rows of the"
         f" last {alarm.looks} look(s); {alarm.where}"
     )
+
+
+def spelt(key: object) -> str:
+    """Return a key as text; a date, a time at midnight and their ISO spelling are one key."""
+    if isinstance(key, dt.datetime):
+        key = key.date() if key.time() == dt.time() and key.tzinfo is None else key
+    text = key.isoformat() if isinstance(key, dt.date) else str(key)
+    if not text.strip():
+        raise InputError("a key must not be empty: name the day, or number the look")
+    return text
+
+
+def comes_after(other: str, key: str) -> bool:
+    """Whether both are dates or whole numbers, and the other is the later one."""
+    if other.isdecimal() and key.isdecimal():
+        return int(other) > int(key)
+    try:
+        return dt.datetime.fromisoformat(other) > dt.datetime.fromisoformat(key)
+    except (ValueError, TypeError):
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -160,7 +159,7 @@ class Monitor:
 
         def change(old: Plain | None) -> Plain:
             new = _copied(old)
-            found[:] = [self._seen(new, rows, _spelt(key))]
+            found[:] = [self._seen(new, rows, _looks.spelt(key))]
             return new
 
         self._store.update_state(self.name, change)
@@ -398,7 +397,7 @@ def _notes(state: Plain, epoch: Plain, key: str) -> tuple[str, ...]:
     looks = state["order"]["rows"]
     if epoch["opened"] == key and epoch["number"] > 1:
         notes.append(f"epoch {epoch['number']} begins with this look ({epoch['reason']})")
-    later = [other for other in looks if _comes_after(other, key)]
+    later = [other for other in looks if _looks.comes_after(other, key)]
     if later:
         notes.append("this key is older than others already counted: it counts as the latest look")
     return tuple(notes)
@@ -412,26 +411,6 @@ def _streams(epoch: Plain, part: str | None = None) -> list[Stream]:
 
 def _spell(stream: Stream) -> str:
     return f"{stream.kind}:{stream.name}"
-
-
-def _spelt(key: object) -> str:
-    """Return a key as text; a date, a time at midnight and their ISO spelling are one key."""
-    if isinstance(key, dt.datetime):
-        key = key.date() if key.time() == dt.time() and key.tzinfo is None else key
-    text = key.isoformat() if isinstance(key, dt.date) else str(key)
-    if not text.strip():
-        raise InputError("a key must not be empty: name the day, or number the look")
-    return text
-
-
-def _comes_after(other: str, key: str) -> bool:
-    """Whether both are dates or whole numbers, and the other is the later one."""
-    if other.isdecimal() and key.isdecimal():
-        return int(other) > int(key)
-    try:
-        return dt.datetime.fromisoformat(other) > dt.datetime.fromisoformat(key)
-    except (ValueError, TypeError):
-        return False
 
 
 def _copied(old: Plain | None) -> Plain:

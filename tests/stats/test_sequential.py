@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from trustcheck.stats import _bets
 from trustcheck.stats import sequential as s
 
 
@@ -25,11 +26,11 @@ def slow_bets(ranks):
     smooth = [
         np.log1p(sign * size * values).sum()
         for values in (x, 4 * (x**2 - 1 / 12))
-        for size in s.SIZES
+        for size in _bets.SIZES
         for sign in (1, -1)
     ]
     cells = []
-    for edges, into, out_of, _ in s.CELLS:
+    for edges, into, out_of, _ in _bets.CELLS:
         for low, high in itertools.pairwise(edges):
             inside, w = (ranks >= low) & (ranks < high), high - low
             pairs = [(1 - c + c / w, 1 - c) for c in into]
@@ -98,14 +99,14 @@ def test_ranks_equal_those_counted_one_by_one():
 def test_bets_equal_their_formula():
     ranks = np.random.default_rng(3).random((700, 2))
     np.testing.assert_allclose(
-        s._bets(ranks).T, np.c_[slow_bets(ranks[:, 0]), slow_bets(ranks[:, 1])]
+        _bets.won(ranks).T, np.c_[slow_bets(ranks[:, 0]), slow_bets(ranks[:, 1])]
     )
 
 
 def test_every_bet_has_mean_one_under_uniform_ranks():
     grid = (np.arange(512 * 40) + 0.5) / (512 * 40)
-    np.testing.assert_allclose(np.exp(s._bets(grid[None])).mean(axis=0), 1, atol=1e-7)
-    assert np.exp(s._log_weights()).sum() == pytest.approx(1)
+    np.testing.assert_allclose(np.exp(_bets.won(grid[None])).mean(axis=0), 1, atol=1e-7)
+    assert np.exp(_bets.log_weights()).sum() == pytest.approx(1)
 
 
 def test_the_detector_adds_up_all_starting_looks():
@@ -121,7 +122,7 @@ def test_the_detector_adds_up_all_starting_looks():
     near = {"rtol": 0, "atol": 1e-5}  # kept in single precision
     np.testing.assert_allclose(state.evidence, special.logsumexp(since, axis=0), **near)
     np.testing.assert_allclose(
-        np.exp(s.evidence(state)), np.exp(state.evidence) @ np.exp(s._log_weights())
+        np.exp(s.evidence(state)), np.exp(state.evidence) @ np.exp(_bets.log_weights())
     )
     np.testing.assert_allclose(state.gain, since.max(axis=0), **near)
     np.testing.assert_array_equal(state.since, 6 - since.argmax(axis=0))

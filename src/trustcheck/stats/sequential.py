@@ -26,14 +26,15 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+
+from trustcheck.stats import _bets
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,24 +44,8 @@ VERSION = 1
 BINS, APART = 100, 10
 #: Fewest rows of a reference: two bins.
 FEWEST = 2 * APART
-#: Sizes of the bets on where, and how widely, the ranks lie.
-SIZES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-#: Cells of the unit interval, and the shares of all ranks that bets move into one, or of its own
-#: ranks out of it: 16 equal ones, 64 for rare levels, and tails for what was never seen before.
-CELLS: tuple[tuple[Sequence[float], Sequence[float], Sequence[float], float], ...] = (
-    (tuple(i / 16 for i in range(17)), (0.02, 0.1, 0.4), (0.2, 0.8), 0.15),
-    (tuple(i / 64 for i in range(65)), (0.02,), (0.8,), 0.15),
-    ((0, 1 / 512), (0.01, 0.05), (), 0.025),
-    ((0, 1 / 128), (0.01, 0.05), (), 0.025),
-    ((127 / 128, 1), (0.01, 0.05), (), 0.025),
-    ((511 / 512, 1), (0.01, 0.05), (), 0.025),
-)
-#: Weights of all bets on a shift, and on the spread; those of cells stand with them.
-SHIFT, SPREAD = 0.45, 0.15
-#: Rows ranked at once, and rows whose factors are multiplied before a logarithm is taken.
-_BLOCK, _PRODUCT = 32, 256
-#: The finest cells are multiples of a 512th.
-_FINE = 512
+#: Rows ranked at once.
+_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -219,7 +204,7 @@ def step(state: State, batch: ArrayLike) -> State:
     counts = _slot_counts(left + right, missing, state.reference.shape[1])
     bins = _break_ties(state, left, right, rng.random(left.shape))
     ranks, mass = _ranks(state.mass, bins, rng.random(bins.shape))
-    won = _bets(ranks)
+    won = _bets.won(ranks)
     spans, recent = _remember(state, look, counts)
     return State(
         state.cuts, state.ties, mass, state.reference, spans, recent,
@@ -232,7 +217,7 @@ def step(state: State, batch: ArrayLike) -> State:
 
 def evidence(state: State) -> Floats:
     """Logarithm of each column's detector, averaged over its bets, shape (m,)."""
-    return special.logsumexp(state.evidence + _log_weights(), axis=1)
+    return special.logsumexp(state.evidence + _bets.log_weights(), axis=1)
 
 
 def change_points(state: State) -> Ints:
@@ -341,7 +326,7 @@ def _afresh(state: State) -> State:
     m = state.cuts.shape[0]
     n = int(state.reference[0].sum()) if m else FEWEST
     gaps = np.diff(np.concatenate([[0], _cut_ranks(n), [n + 1]]))
-    bets = _log_weights().size
+    bets = _bets.log_weights().size
     return replace(
         state,
         mass=np.tile(gaps, (m, 1)),
@@ -432,55 +417,6 @@ def _ranks(mass: Ints, bins: NDArray[np.int16], chance: Floats) -> tuple[Floats,
         ranks[begin : begin + b] = (lower + chance[begin : begin + b] * own) / seen
         urn += np.bincount(at.ravel(), minlength=m * k)
     return np.minimum(ranks, np.nextafter(1.0, 0.0)), urn.reshape(m, k)
-
-
-@cache
-def _log_weights() -> Floats:
-    """Logarithm of the weight of every bet, in the order of `_bets`; the weights add up to 1."""
-    signed = 2 * len(SIZES)
-    parts = [(SHIFT, signed), (SPREAD, signed)]
-    parts += [(w, (len(e) - 1) * (len(i) + len(o))) for e, i, o, w in CELLS]
-    return np.log(np.concatenate([np.full(size, weight / size) for weight, size in parts]))
-
-
-def _bets(ranks: Floats) -> Floats:
-    """Logarithm of what each bet makes of these ranks, shape (m, bets).
-
-    Every factor has mean 1 where ranks are uniform: ``1 + size * (rank - 1/2)``; the same on
-    ``4 ((rank - 1/2)^2 - 1/12)``, which has about the same spread; and for each cell the density
-    that moves a share of all ranks into it, or a share of its own ranks out of it.
-    """
-    n, m = ranks.shape
-    shift = ranks - 0.5
-    spread = 4 * (shift**2 - 1 / 12)
-    signed = [sign * size for size in SIZES for sign in (1, -1)]
-    smooth = np.zeros((2 * len(signed), m))
-    for begin in range(0, n, _PRODUCT):
-        part = slice(begin, begin + _PRODUCT)
-        for i, values in enumerate((shift[part], spread[part])):
-            for j, size in enumerate(signed, start=i * len(signed)):
-                # No factor lies outside [0.46, 1.54]: 256 of them neither vanish nor overflow.
-                smooth[j] += np.log(np.multiply.reduce(1 + size * values, axis=0))
-    fine = (ranks * _FINE).astype(np.int64) + np.arange(m) * _FINE
-    counts = np.bincount(fine.ravel(), minlength=m * _FINE).reshape(m, _FINE)
-    upto = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
-    cells = [
-        _cell_bets(np.diff(upto[:, (np.array(edges) * _FINE).astype(int)], axis=1), n, edges, i, o)
-        for edges, i, o, _ in CELLS
-    ]
-    return np.concatenate([smooth.T, *cells], axis=1)
-
-
-def _cell_bets(
-    inside: Ints, n: int, edges: Sequence[float], into: Sequence[float], out_of: Sequence[float]
-) -> Floats:
-    """Bets on cells of equal width, given the ranks inside each, shape (m, cells)."""
-    width = edges[1] - edges[0]
-    more, less = np.array(into), np.array(out_of)
-    factor_in = np.log(np.concatenate([1 + more * (1 / width - 1), 1 - less]))
-    factor_out = np.log(np.concatenate([1 - more, 1 + less * width / (1 - width)]))
-    won = inside[:, :, None] * factor_in + (n - inside)[:, :, None] * factor_out
-    return won.reshape(len(inside), -1)
 
 
 def _remember(state: State, look: int, counts: Ints) -> tuple[Ints, Ints]:
