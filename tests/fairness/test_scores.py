@@ -130,3 +130,28 @@ def test_every_one_measures_a_pipeline_on_mixed_columns_with_gaps():
     model = HistGradientBoostingClassifier(categorical_features="from_dtype").fit(X, y)
     subject = tc.Subject(model, X, y, sensitive=["sex"])
     assert {getattr(fairness, name)(subject).status for name in ALL} == {"measured"}
+
+
+def test_a_reference_group_is_the_only_one_compared_with():
+    rng = np.random.default_rng(7)
+    g, s = np.repeat(list("abc"), 300), rng.random(900)
+    s = np.clip(s + np.repeat([0, 0.1, -0.1], 300), 0, 1)
+    subject = tc.Subject.from_predictions(
+        (rng.random(900) < s).astype(int), (s > 0.5).astype(int), s, sensitive={"g": g}
+    )
+    means = {row["group"]: row["mean"] for row in fairness.mean_score(subject).rows}
+    finding = fairness.mean_score(subject, reference="a")
+    assert finding.value == pytest.approx(max(abs(means[k] - means["a"]) for k in "bc"), abs=1e-12)
+    assert finding.notes[0] == "Reference group: 'a'."
+    assert fairness.auc_parity(subject, reference="a").value <= fairness.auc_parity(subject).value
+    with pytest.raises(tc.InputError, match="'z' is no group of g; there are 'a', 'b', 'c'"):
+        fairness.mean_score(subject, reference="z")
+    numbers = tc.Subject.from_predictions(
+        s, s + rng.normal(size=900) * np.repeat([1, 2, 3], 300), sensitive={"g": g},
+        task="regression",
+    )  # fmt: skip
+    errors = {row["group"]: row["error"] for row in fairness.error_parity(numbers).rows}
+    assert fairness.error_parity(numbers, reference="b").value == pytest.approx(
+        min(errors["a"] / errors["b"], errors["b"] / errors["c"]), abs=1e-12
+    )
+    assert fairness.residual_parity(numbers, reference="b").notes[0] == "Reference group: 'b'."

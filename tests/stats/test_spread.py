@@ -6,15 +6,21 @@ import pytest
 from trustcheck.stats import gaps, intervals, spread
 
 
-def test_shares_with_wilson_ends_give_the_gap_of_counts():
+def test_shares_give_the_gap_of_counts():
     rng = np.random.default_rng(0)
     for _ in range(50):
         k, events = int(rng.integers(2, 7)), int(rng.integers(1, 3))
         n = rng.integers(5, 300, (k, events))
         x = rng.binomial(n, rng.random((k, events)))
-        got = spread.largest_difference(
-            x / n, lambda level, x=x, n=n: intervals.wilson(x, n, level=level)[1:]
-        )
+
+        def ends(level, x=x, n=n):
+            # Pair by pair Wilson's, all pairs together Clopper and Pearson's (decision 11).
+            one_pair = abs(level - 0.95) < 1e-9
+            return (intervals.wilson if one_pair else intervals.clopper_pearson)(x, n, level=level)[
+                1:
+            ]
+
+        got = spread.largest_difference(x / n, ends)
         want = gaps.largest_gap(x, n)
         assert (got.value, got.low, got.high) == pytest.approx(
             (want.value, want.low, want.high), abs=1e-9
@@ -92,3 +98,30 @@ def test_a_lower_end_at_zero_leaves_no_lower_bound_of_the_ratio():
     got = spread.smallest_ratio([1.0, 2.0], lambda level: ([-0.5, 1.5], [2.5, 2.5]))
     assert (got.low, got.value) == (0.0, 0.5)
     assert got.high <= 1
+
+
+def test_a_reference_leaves_only_its_own_pairs():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        k = int(rng.integers(2, 7))
+        v, se = rng.normal(size=k), rng.uniform(0.1, 1, k)
+        at = int(rng.integers(k))
+
+        def ends(level, v=v, se=se):
+            z = intervals.z_value(level)
+            return v - z * se, v + z * se
+
+        got = spread.largest_difference(v, ends, reference=at)
+        others = [g for g in range(k) if g != at]
+        assert got.value == pytest.approx(np.abs(v[others] - v[at]).max(), abs=1e-12)
+        reach = np.hypot(se[others], se[at])
+        joint = intervals.z_value(0.95 ** (1 / (k - 1)))
+        gap = np.abs(v[others] - v[at])
+        assert got.low == pytest.approx(max((gap - joint * reach).max(), 0.0), abs=1e-9)
+        assert got.high == pytest.approx((gap + 1.959964 * reach).max(), abs=1e-5)
+        assert at in got.pair
+    ratio = spread.smallest_ratio(
+        [2.0, 4.0, 1.0], lambda level: ([1.8, 3.5, 0.9], [2.2, 4.6, 1.1]), reference=0
+    )
+    assert ratio.value == 0.5
+    assert ratio.pair in ((0, 1), (2, 0))

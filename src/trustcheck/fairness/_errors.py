@@ -33,7 +33,9 @@ _REGRESSION: dict[str, Any] = LABELLED | {"tasks": ("regression",)}
     unit="difference of mean residuals, in units of the target",
     **_REGRESSION,
 )
-def residual_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def residual_parity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in mean residual (label less prediction) between two groups.
 
     A model may have no bias overall and still rate one group too high and another too low
@@ -45,6 +47,8 @@ def residual_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
         A regression with sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -71,6 +75,7 @@ def residual_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
         "residual",
         unit="difference of mean residuals, in units of the target",
         ends=(0.0, None),
+        reference=reference,
     )
 
 
@@ -82,7 +87,9 @@ def residual_parity(subject: Subject, rng: np.random.Generator, *, by: By = None
         | {"headline": "ratio", "better": "high", "unit": "smallest ratio of mean absolute errors"}
     ),
 )
-def error_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def error_parity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the smallest ratio of two groups' mean absolute errors.
 
     Means with Student's interval, ratios by MOVER on the logarithmic scale (Zou & Donner 2008).
@@ -93,6 +100,8 @@ def error_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -
         A regression with sensitive columns and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -119,6 +128,7 @@ def error_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -
         lambda rows, _, level: _mean(subject, error, rows, level),
         "error",
         unit="smallest ratio of mean absolute errors",
+        reference=reference,
     )
 
 

@@ -169,9 +169,7 @@ def largest_gap(
             *gap.ends, n=subject.n, unit=f"difference of {what}{against}", range=(0.0, 1.0)
         )
     }
-    notes = [f"Furthest apart: {top!r} above {bottom!r}{which}."]
-    if reference is not None:
-        notes.insert(0, f"Reference group: {reference!r}.")
+    notes = [*compared_with(reference), f"Furthest apart: {top!r} above {bottom!r}{which}."]
     ratios = [("ratio", successes, what)]
     ratios += [("miss_ratio", sizes - successes, complement)] if complement else []
     for name, hits, of in ratios:
@@ -214,6 +212,11 @@ def position(groups: Groups, reference: str) -> int:
             f"reference={reference!r} is no group of {' and '.join(groups.by)}; there are {known}"
         )
     return groups.names.index(reference)
+
+
+def compared_with(reference: str | None) -> list[str]:
+    """Name the reference group, where there is one."""
+    return [] if reference is None else [f"Reference group: {reference!r}."]
 
 
 def said(names: Sequence[str], between: str = ", ", most: int = 8) -> str:

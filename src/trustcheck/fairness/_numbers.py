@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trustcheck.fairness._gap import said, unnamed
+from trustcheck.fairness._gap import compared_with, position, said, unnamed
 from trustcheck.stats import gaps, spread
 from trustcheck.stats.intervals import Interval
 from trustcheck.types import Estimate, Measurement, NotMeasurable, Row
@@ -39,11 +39,15 @@ def largest_difference(
     unit: str,
     quantities: tuple[str, ...] = ("",),
     ends: tuple[float | None, float | None] = (0.0, 1.0),
+    reference: str | None = None,
 ) -> Measurement:
     """Return the largest gap in any of the quantities, with one detail row per group."""
+    fixed = None if reference is None else position(groups, reference)
     known, found = each(groups, measure, len(quantities))
     try:
-        gap = spread.largest_difference(known(0.95)[0], lambda level: known(level)[1:])
+        gap = spread.largest_difference(
+            known(0.95)[0], lambda level: known(level)[1:], reference=fixed
+        )
     except ValueError:
         raise NotMeasurable(_too_few(what)) from None
     top, bottom = (groups.names[i] for i in gap.pair)
@@ -51,26 +55,43 @@ def largest_difference(
     return Measurement(
         {"gap": Estimate(gap.value, gap.low, gap.high, subject.n, unit, range=ends)},
         rows=detail(groups, found, what, quantities),
-        notes=(f"Furthest apart: {top!r} above {bottom!r}{which}.", *unnamed(groups)),
+        notes=(
+            *compared_with(reference),
+            f"Furthest apart: {top!r} above {bottom!r}{which}.",
+            *unnamed(groups),
+        ),
         picture="intervals",
         incomplete=unknown(groups, found, what),
     )
 
 
 def smallest_ratio(
-    subject: Subject, groups: Groups, measure: Measure, what: str, *, unit: str
+    subject: Subject,
+    groups: Groups,
+    measure: Measure,
+    what: str,
+    *,
+    unit: str,
+    reference: str | None = None,
 ) -> Measurement:
     """Return the smallest ratio of a positive quantity, with one detail row per group."""
+    fixed = None if reference is None else position(groups, reference)
     known, found = each(groups, measure, 1)
     try:
-        ratio = spread.smallest_ratio(known(0.95)[0], lambda level: known(level)[1:])
+        ratio = spread.smallest_ratio(
+            known(0.95)[0], lambda level: known(level)[1:], reference=fixed
+        )
     except ValueError:
         raise NotMeasurable(_too_few(what)) from None
     low, high = (groups.names[i] for i in ratio.pair)
     return Measurement(
         {"ratio": Estimate(ratio.value, ratio.low, ratio.high, subject.n, unit, range=(0.0, 1.0))},
         rows=detail(groups, found, what, ("",)),
-        notes=(f"Smallest for {low!r}, largest for {high!r}.",),
+        notes=(
+            *compared_with(reference),
+            f"Smaller for {low!r}, larger for {high!r}.",
+            *unnamed(groups),
+        ),
         picture="intervals",
         incomplete=unknown(groups, found, what, positive=True),
     )

@@ -47,7 +47,9 @@ _ANY_TASK: dict[str, Any] = FACTS | {"needs": ("groups",), "wants": _asks}
     unit="difference of AUCs",
     **(_SCORED | _ROWWISE),
 )
-def auc_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def auc_parity(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in AUC, within groups, between any two groups.
 
     The subgroup AUC of Borkan et al. (2019). Each group's interval is DeLong's on the logit scale
@@ -60,6 +62,8 @@ def auc_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> 
         With sensitive columns, scores and labels.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -93,6 +97,7 @@ def auc_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> 
         "auc",
         unit="difference of AUCs",
         quantities=tuple(str(subject.classes[c]) for c in classes),
+        reference=reference,
     )
 
 
@@ -102,7 +107,9 @@ def auc_parity(subject: Subject, rng: np.random.Generator, *, by: By = None) -> 
     unit="difference of mean scores, or of mean predictions in units of the target",
     **_ANY_TASK,
 )
-def mean_score(subject: Subject, rng: np.random.Generator, *, by: By = None) -> Measurement:
+def mean_score(
+    subject: Subject, rng: np.random.Generator, *, by: By = None, reference: str | None = None
+) -> Measurement:
     """Measure the largest gap in mean score (mean prediction, for regression).
 
     Balance of the score in the whole group: demographic parity before any threshold. Means of
@@ -114,6 +121,8 @@ def mean_score(subject: Subject, rng: np.random.Generator, *, by: By = None) -> 
         With sensitive columns, and scores unless the task is regression.
     by : str or list of str
         Sensitive column; a list means the intersection. The only one unless given.
+    reference : str
+        Group that all others are compared with, by its name; every pair of groups unless given.
 
     Returns
     -------
@@ -154,6 +163,7 @@ def mean_score(subject: Subject, rng: np.random.Generator, *, by: By = None) -> 
         unit=unit if regression else "difference of mean scores",
         quantities=names,
         ends=(0.0, None if regression else 1.0),
+        reference=reference,
     )
 
 

@@ -19,7 +19,9 @@ Floats = NDArray[np.float64]
 Ends = Callable[[float], Iterable[ArrayLike]]
 
 
-def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) -> LargestGap:
+def largest_difference(
+    values: ArrayLike, ends: Ends, *, level: float = 0.95, reference: int | None = None
+) -> LargestGap:
     """Largest difference between any two independent groups, over one or several quantities.
 
     Parameters
@@ -32,6 +34,8 @@ def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) ->
         out of that quantity.
     level
         Confidence level of the interval, inside (0, 1).
+    reference
+        Position of the group that all others are compared with; every two groups if None.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) ->
     References
     ----------
     Zou and Donner (2008), Construction of confidence limits about effect measures; Berger (1982);
-    Tukey (1953) and Kramer (1956) for the simultaneous level.
+    Tukey (1953) and Kramer (1956) for the simultaneous level, Sidak (1967) with a reference.
 
     Examples
     --------
@@ -62,20 +66,25 @@ def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) ->
     values = _columns(values)
     own = [_columns(end) for end in ends(level)]
     known = np.isfinite(values) & np.isfinite(own[0]) & np.isfinite(own[1])
+    if reference is not None:
+        known &= known[reference]
     usable = [e for e in range(values.shape[1]) if known[:, e].sum() > 1]
     if not usable:
         raise ValueError("a gap needs at least two groups in which the quantity is known")
     # One level for all quantities, that of the most groups: sound for those with fewer.
-    z = simultaneous_z(int(known.sum(axis=0).max()), level=1 - (1 - level) / len(usable))
+    most, each = int(known.sum(axis=0).max()), 1 - (1 - level) / len(usable)
+    z = simultaneous_z(most, level=each) if reference is None else z_value(each ** (1 / (most - 1)))
     wide = [_columns(end) for end in ends(float(special.erf(z / 2**0.5)))]
     gaps, lows, highs = [], [], []
     for e in usable:
         groups = np.flatnonzero(known[:, e])
         v = values[groups, e]
         event = Event(e, groups, v, np.ones(len(groups)), z)
-        gaps.append(peak(np.subtract.outer(v, v), event))
-        lows.append(peak(-_upper(v, *(a[groups, e] for a in wide)).T, event))
-        highs.append(peak(_upper(v, *(a[groups, e] for a in own)), event))
+        asked = groups == reference  # pairs without the reference count for nothing
+        out = 0.0 if reference is None else np.where(asked[:, None] | asked, 0.0, np.nan)
+        gaps.append(peak(out + np.subtract.outer(v, v), event))
+        lows.append(peak(out - _upper(v, *(a[groups, e] for a in wide)).T, event))
+        highs.append(peak(out + _upper(v, *(a[groups, e] for a in own)), event))
     value, low, high = map(top, (gaps, lows, highs))
     return LargestGap(
         value.at,
@@ -87,12 +96,14 @@ def largest_difference(values: ArrayLike, ends: Ends, *, level: float = 0.95) ->
     )
 
 
-def smallest_ratio(values: ArrayLike, ends: Ends, *, level: float = 0.95) -> LargestGap:
+def smallest_ratio(
+    values: ArrayLike, ends: Ends, *, level: float = 0.95, reference: int | None = None
+) -> LargestGap:
     """Smallest ratio of a positive quantity between any two independent groups.
 
     Parameters
     ----------
-    values, ends, level
+    values, ends, level, reference
         As in `largest_difference`. A value that is not above 0 has no ratio: its group is left
         out; a lower end at or below 0 is taken for 0.
 
@@ -128,7 +139,7 @@ def smallest_ratio(values: ArrayLike, ends: Ends, *, level: float = 0.95) -> Lar
         low, high = (np.asarray(end, dtype=float) for end in ends(level))
         return np.log(np.maximum(low, tiny)), np.log(high)
 
-    gap = largest_difference(logs, log_ends, level=level)
+    gap = largest_difference(logs, log_ends, level=level, reference=reference)
     ratio, low, high = np.exp([-gap.value, -gap.high, -gap.low])
     return LargestGap(
         float(ratio),
