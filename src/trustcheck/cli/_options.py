@@ -21,7 +21,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="where to write the report: .html, .json or .md, by ending",
+        help="where to write the report: .html, .json, .md or .xml (JUnit), by ending",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
 

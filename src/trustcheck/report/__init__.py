@@ -153,7 +153,7 @@ def save(
     report : Report
         What to write.
     path : path
-        Where to; its ending (``.html``, ``.json``, ``.md``) picks the form.
+        Where to; its ending (``.html``, ``.json``, ``.md``, ``.xml`` for JUnit) picks the form.
     format : {"html", "json", "markdown", "model-card", "junit"}, optional
         The form, whatever the ending.
 
