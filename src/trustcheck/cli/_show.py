@@ -14,7 +14,9 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("show", help="print a saved report, or convert it")
     parser.add_argument("report", type=Path, help="a report saved as JSON")
     parser.add_argument("--profile", help="judge it by another profile; nothing is measured again")
-    parser.add_argument("--out", nargs="+", type=Path, metavar="FILE", help=".html, .json, .md or .xml")
+    parser.add_argument(
+        "--out", nargs="+", type=Path, metavar="FILE", help=".html, .json, .md or .xml"
+    )
     parser.add_argument("--strict", action="store_true", help="inconclusive counts as a failure")
     parser.add_argument(
         "--redact",
