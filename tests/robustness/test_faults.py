@@ -125,8 +125,8 @@ def test_every_fault_keeps_gaps_and_means_something_for_each_dtype():
             assert new or broken[name].dtype == X[name].dtype, (name, sort)
     assert "note" not in made and "constant" not in made  # noqa: PT018
     assert set(made["age"]) == {*FAULTS} - {"unseen", "typo", "swapped"}
-    assert set(made["job"]) == {"unseen", "typo", "stale"}
-    assert set(made["owner"]) == {"stale"}
+    assert set(made["job"]) == {"unseen", "typo", "stale", "stuck"}
+    assert set(made["owner"]) == {"stale", "stuck"}
     assert made["small"]["times 1000"].max() == 127  # as much as the column holds
     assert made["code"]["unseen"].eq(4).all()
     assert not set(made["town"]["typo"]) & {"a", "aa"}
@@ -220,3 +220,35 @@ def test_what_cannot_be_asked_is_skipped_and_bad_parameters_are_refused():
     for wrong in ({"kinds": ("rust",)}, {"kinds": ()}, {"tolerance": 2.0}, {"rows": 0}):
         with pytest.raises(InputError):
             faults(subject, **wrong)
+
+
+def test_a_one_hot_group_breaks_as_one_column_and_a_stuck_column_shows_one_value():
+    rng = np.random.default_rng(0)
+    colour = rng.integers(3, size=600)
+    X = pd.DataFrame(
+        {f"c_{k}": (colour == k).astype(int) for k in range(3)} | {"a": rng.normal(size=600)}
+    )
+    schema = Schema.infer(X)
+    made = {(str(name), sort): fault(X) for name, sort, _, fault in faults_of(X, schema)}
+    group = "one of c_0, c_1, c_2"
+    assert {sort for name, sort in made if name == group} == {"unseen", "stale"}
+    assert not any(name.startswith("c_") for name, _ in made)
+    assert all((column == 0).all() for column in made[group, "unseen"].values())
+    assert (sum(made[group, "stale"].values()) == 1).all()
+    assert len(set(made["a", "stuck"]["a"])) == 1
+
+
+def test_a_model_that_minds_duplicates_is_found_and_one_that_does_not_stays_quiet():
+    X = world(0, 600)
+    answers = unclipped(X)
+
+    def minds(frame):
+        repeated = frame.duplicated(keep=False).to_numpy()
+        return np.where(repeated, 1 - unclipped(frame), unclipped(frame))
+
+    quiet = faults(tc.Subject(unclipped, X, answers, **BINARY), kinds=("stale",))
+    assert quiet.metrics["duplicates"].value == 1
+    assert (
+        faults(tc.Subject(minds, X, answers, **BINARY), kinds=("stale",)).metrics["duplicates"].high
+        < 0.5
+    )

@@ -230,3 +230,28 @@ def test_what_cannot_be_asked_is_skipped_and_bad_parameters_are_refused():
     for wrong in ({"rate": 0.0}, {"rates": (1.5,)}, {"mechanism": "none"}, {"rows": 0}):
         with pytest.raises(InputError):
             missing(one, **wrong)
+
+
+def test_a_one_hot_group_goes_missing_as_a_whole_and_imputers_are_named():
+    rng = np.random.default_rng(0)
+    colour = rng.integers(3, size=500)
+    X = pd.DataFrame(
+        {f"c_{k}": (colour == k).astype(float) for k in range(3)} | {"a": rng.normal(size=500)}
+    )
+    y = (X["a"] + X["c_1"] > 0.5).astype(int)
+    seen = []
+
+    def model(frame):
+        gone = frame[["c_0", "c_1", "c_2"]].isna().sum(axis=1)
+        seen.extend(gone[frame["a"].notna()])
+        return (frame["a"].fillna(0) > 0.5).to_numpy().astype(int)
+
+    for mechanism in ("mcar", "mnar"):
+        seen.clear()
+        subject = tc.Subject(model, X, y, task="binary", classes=[0, 1])
+        found = missing(subject, rates=(0.3,), mechanism=mechanism)
+        assert any("no step before it" in note for note in found.notes)
+        assert seen.count(3) > 50
+        assert seen.count(2) == 0
+    fills = make_pipeline(SimpleImputer(), LogisticRegression()).fit(X, y)
+    assert any("SimpleImputer" in note for note in missing(tc.Subject(fills, X, y)).notes)

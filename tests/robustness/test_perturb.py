@@ -157,3 +157,35 @@ def test_a_number_most_rows_share_is_left_as_rarely_as_a_category():
     assert left == pytest.approx(redraw_share(0.1) * 0.1, abs=0.0015)
     assert set(noisy[(gain == 0) & (noisy != 0)]) <= set(gain)
     assert (noisy[gain > 0] != gain[gain > 0]).mean() > 0.95
+
+
+def groups(n=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    colour = rng.choice(3, n, p=[0.6, 0.3, 0.1])
+    return pd.DataFrame(
+        {
+            "grade": pd.Categorical.from_codes(rng.integers(4, size=n), list("dcba"), ordered=True),
+            **{f"colour_{k}": (colour == k).astype(float) for k in range(3)},
+        }
+    )
+
+
+def test_a_one_hot_group_moves_as_one_variable_and_an_ordered_category_by_one_step():
+    frame = groups()
+    schema = Schema.infer(frame)
+    assert schema.one_hot
+    changed = perturb(frame, schema, 2.0, seed=0)
+    assert (changed.filter(like="colour").sum(axis=1) == 1).all()
+    moved = (changed.filter(like="colour") != frame.filter(like="colour")).any(axis=1).mean()
+    # Redrawn with probability q; a third of 0.6 0.3 0.1 comes back as it was ... 1 - sum of squares.
+    assert moved == pytest.approx(redraw_share(2.0) * (1 - 0.46), abs=0.04)
+    step = changed["grade"].cat.codes - frame["grade"].cat.codes
+    assert set(step) == {-1, 0, 1}
+    assert (changed["grade"].cat.categories == frame["grade"].cat.categories).all()
+
+
+def test_an_immutable_column_keeps_its_whole_group():
+    frame = groups()
+    schema = Schema.infer(frame).edit(colour_1={"immutable": True})
+    changed = perturb(frame, schema, 5.0, seed=0)
+    pd.testing.assert_frame_equal(changed.filter(like="colour"), frame.filter(like="colour"))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Rows sent by default, per given row and in all; rows searched for each row with a fault.
 BUDGET, MOST_SENT, SEARCHED = 2.0, 40_000, 20
+#: Rounding in a larger batch, in interquartile ranges of a regression's predictions.
+SAME = 1e-6
 
 
 @probe(
@@ -39,6 +41,7 @@ BUDGET, MOST_SENT, SEARCHED = 2.0, 40_000, 20
     cost="at most 2 rows per given row, and 40,000",
     weights=True,
     clusters=True,
+    version=2,
 )
 def faults(
     subject: Subject,
@@ -61,8 +64,9 @@ def faults(
         With a model.
     kinds : tuple of str
         Faults made: of "times 10", "times 100", "times 1000", "a tenth", "sign flipped", "one digit",
-        "beyond range", "unseen", "typo", "stale" (another row's value), "swapped" (with the next
-        column of the same kind).
+        "beyond range", "unseen", "typo", "stale" (the row before's value), "stuck" (one value for
+        all rows), "swapped" (with the next column of the same kind). One-hot groups are broken as
+        one column.
     tolerance : float
         Regression: a change up to this share of the predictions' interquartile range keeps the
         decision, from 0 to 1.
@@ -74,8 +78,9 @@ def faults(
     Finding
         Headline ``kept``, from 0 to 1: mean over columns and faults of the share of answered rows
         whose decision stays. Also ``worst_column`` (its smallest value over columns),
-        ``silent_change`` (share of all broken rows answered otherwise, with no sign of it) and
-        ``refused`` (share at which the model raises). Detail rows per column and fault, the worst
+        ``silent_change`` (share of all broken rows answered otherwise, with no sign of it),
+        ``refused`` (share at which the model raises) and ``duplicates`` (share of rows answered as
+        before when each is sent twice). Detail rows per column and fault, the worst
         column first.
 
     Examples
@@ -89,7 +94,7 @@ def faults(
     """
     plan, left = _plan(subject, rng, _checked(kinds, tolerance, rows))
     budget = min(subject.allowance(BUDGET), MOST_SENT)
-    each = min(rows or rows_each(budget, len(plan)), subject.n)
+    each = min(rows or rows_each(budget, len(plan) + 2), subject.n)
     order = subject.sample(subject.n, rng)[rng.permutation(subject.n)]
     cells = _ask(subject, plan, order, each, tolerance)
     if not cells:
@@ -109,6 +114,11 @@ def faults(
             asked.share(asked.refused), asked, "share of broken rows the model raises at"
         ),
     }  # fmt: skip
+    twice = _twice(subject, order[:each])
+    if twice.weights.any():
+        metrics["duplicates"] = _estimate(
+            twice.share(twice.kept), twice, "share of rows sent twice that are answered as before"
+        )
     influence = answered.weights / answered.weights.sum() * (answered.kept - kept.value)
     return Measurement(
         metrics,
@@ -207,6 +217,17 @@ def _ask(
         kept = ruler.distance(reply.answers) <= (0 if ruler.spread is None else tolerance)
         cells.append(_Cell(str(name), text, rows[: len(kept)], reply, kept))
     return cells
+
+
+def _twice(subject: Subject, rows: np.ndarray) -> _Pool:
+    """Send every row twice in one call: a model that looks at rows one by one does not mind."""
+    frame = subject.X.iloc[np.repeat(rows, 2)].reset_index(drop=True)
+    reply = ask(subject, [frame])[0]
+    rows = rows[: len(reply.answers) // 2]
+    answers = reply.answers[: 2 * len(rows)]
+    ruler = ruler_for(subject, np.repeat(rows, 2), any_weight=True)
+    kept = (ruler.distance(answers).reshape(-1, 2) <= SAME).all(axis=1)
+    return _pool(subject, [_Cell("", "duplicated", rows, Reply(answers[::2]), kept)])
 
 
 def _pool(subject: Subject, cells: list[_Cell], *, refused: bool = False) -> _Pool:

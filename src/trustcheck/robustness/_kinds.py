@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -38,7 +38,7 @@ NUMBERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sign flipped": lambda own: -own,
     "one digit": _one_digit,
 }
-FAULTS = (*NUMBERS, "beyond range", "unseen", "typo", "stale", "swapped")
+FAULTS = (*NUMBERS, "beyond range", "unseen", "typo", "stale", "stuck", "swapped")
 
 
 def faults_of(frame: pd.DataFrame, schema: Schema) -> Iterator[tuple[Any, str, str, Fault]]:
@@ -46,7 +46,17 @@ def faults_of(frame: pd.DataFrame, schema: Schema) -> Iterator[tuple[Any, str, s
 
     Faults strike immutable features too; free text and columns that never vary are left alone.
     """
-    names = [n for n in frame.columns if changeable(replace(schema[str(n)], immutable=False))]
+    held = {name for group in schema.one_hot for name in group}
+    for group in schema.one_hot:
+        columns = [name for name in frame.columns if str(name) in group]
+        what = f"one of {', '.join(group)}"
+        yield what, "unseen", "unseen", partial(_none_of, columns=columns)
+        yield what, "stale", "stale", partial(_stale, names=columns)
+    names = [
+        name
+        for name in frame.columns
+        if str(name) not in held and changeable(replace(schema[str(name)], immutable=False))
+    ]
     for name in names:
         feature = schema[str(name)]
         if feature.kind in ("numeric", "integer"):
@@ -61,7 +71,8 @@ def faults_of(frame: pd.DataFrame, schema: Schema) -> Iterator[tuple[Any, str, s
             if all(isinstance(level, str) and level for level in feature.levels):
                 change = partial(_typo, levels=feature.levels)
                 yield name, "typo", "typo", partial(_relabel, name=name, change=change)
-        yield name, "stale", "stale", partial(_stale, name=name)
+        yield name, "stale", "stale", partial(_stale, names=[name])
+        yield name, "stuck", "stuck", partial(_stuck, name=name)
     for one, two in pairwise(names):
         same = schema[str(one)].kind == schema[str(two)].kind
         if same and frame[one].dtype == frame[two].dtype:
@@ -140,13 +151,33 @@ def _relabel(
     return {name: made.astype(dtype)}
 
 
-def _stale(rows: pd.DataFrame, *, name: Any) -> dict[Any, pd.Series]:
-    """Each row shows the value of the row before it, as a stuck sensor does."""
+def _stale(rows: pd.DataFrame, *, names: Sequence[Any]) -> dict[Any, pd.Series]:
+    """Each row shows the value of the row before it, as a feed that lags does."""
+    known = np.flatnonzero(rows[list(names)].notna().all(axis=1).to_numpy())
+    made = {}
+    for name in names:
+        made[name] = rows[name].copy()
+        made[name].iloc[known] = rows[name].iloc[np.roll(known, 1)].array
+    return made
+
+
+def _stuck(rows: pd.DataFrame, *, name: Any) -> dict[Any, pd.Series]:
+    """Every row shows one row's value, as a sensor that is stuck does."""
     column = rows[name]
     known = np.flatnonzero(column.notna().to_numpy())
     made = column.copy()
-    made.iloc[known] = column.iloc[np.roll(known, 1)].array
+    if known.size:
+        made.iloc[known] = column.iloc[np.repeat(known[:1], len(known))].array
     return {name: made}
+
+
+def _none_of(rows: pd.DataFrame, *, columns: Sequence[Any]) -> dict[Any, pd.Series]:
+    """No column of a one-hot group is set: what encoders make of a category they do not know."""
+    made = {}
+    for name in columns:
+        made[name] = rows[name].copy()
+        made[name].iloc[:] = np.zeros(len(rows)).astype(rows[name].dtype)
+    return made
 
 
 def _swap(rows: pd.DataFrame, *, one: Any, two: Any) -> dict[Any, pd.Series]:

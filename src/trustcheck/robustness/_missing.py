@@ -97,9 +97,9 @@ def missing(
     tried = [names[at] for at in sorted(rng.permutation(len(names))[:shown])]
     columns = _ask_columns(subject, whole, tried, each)
     chosen, frame = order[:size], whole.head(size)
-    uniform = rng.random((size, len(names)))
+    uniform = _tied(subject, names, rng.random((size, len(names))))
     hits = {
-        level: (uniform < _chances(subject, frame, names, level, mechanism))
+        level: (uniform < _tied(subject, names, _chances(subject, frame, names, level, mechanism)))
         & frame[names].notna().to_numpy()
         for level in levels
     }
@@ -179,6 +179,14 @@ def _chances(
     if mechanism == "mar":
         ranks = np.roll(ranks, 1, axis=1)
     return 2 * rate * ranks if rate <= 0.5 else 1 - 2 * (1 - rate) * (1 - ranks)
+
+
+def _tied(subject: Subject, names: list[Any], cells: np.ndarray) -> np.ndarray:
+    """A one-hot group is one variable: all of its columns go, or none."""
+    for group in subject.schema.one_hot:
+        held = [at for at, name in enumerate(names) if str(name) in group]
+        cells[:, held] = cells[:, held[:1]]
+    return cells
 
 
 def _ranks(column: pd.Series, feature: Feature) -> np.ndarray:
@@ -290,6 +298,16 @@ def _row(what: str, ruler: Ruler, reply: Reply) -> Row:
     }
 
 
+def _steps(model: Any) -> list[Any]:
+    """Return the steps of a pipeline, those inside its steps too."""
+    inner: list[Any] = []
+    for field in ("steps", "transformers_", "transformer_list"):
+        parts = getattr(model, field, None)
+        if isinstance(parts, list):
+            inner += [part[1] for part in parts if isinstance(part, tuple) and len(part) > 1]
+    return inner + [deeper for step in inner for deeper in _steps(step)]
+
+
 def _notes(
     subject: Subject,
     names: list[Any],
@@ -303,6 +321,16 @@ def _notes(
         notes.append(
             f"The model raises when {', '.join(map(str, raising))} is missing: such a row has lost"
             " its prediction, which counts as not kept. An imputer in front of it would help."
+        )
+    fillers = sorted({type(step).__name__ for step in _steps(subject.native)
+                      if type(step).__name__.endswith("Imputer")})  # fmt: skip
+    if fillers:
+        notes.append(
+            f"The model's own pipeline fills gaps before it answers ({', '.join(fillers)})."
+        )
+    elif not raising:
+        notes.append(
+            "The model answers rows with gaps, and no step before it was seen to fill them."
         )
     left = [str(name) for name in subject.features if name not in names]
     if left:

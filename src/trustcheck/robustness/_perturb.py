@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from trustcheck.subject._schema import as_numbers
+from trustcheck.subject._schema import as_numbers, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,15 +51,17 @@ def perturb(
     DataFrame
         Same columns, index and dtypes. Numbers (and dates): x + epsilon * scale * z, kept inside
         the range seen or up to the row's own value; whole numbers are rounded at random, so that
-        small noise is not lost. Categories and booleans: redrawn from their shares with
-        probability :func:`redraw_share`. Numbers on a spike: exchanged for another row's with
+        small noise is not lost. Categories, booleans and one-hot groups: redrawn from their shares
+        with probability :func:`redraw_share`; an ordered category goes one step up or down
+        instead. Numbers on a spike: exchanged for another row's with
         the same probability. Missing values stay missing; see :func:`changeable`.
     """
     rng = np.random.default_rng(seed)
     copy = frame.copy(deep=False)
+    held = {name for group in schema.one_hot for name in group}
     for name in frame.columns:
         feature, column = schema[str(name)], frame[name]
-        if not changeable(feature):
+        if not changeable(feature) or str(name) in held:
             continue
         normal, uniform = rng.standard_normal(len(frame)), rng.random(len(frame))
         if feature.is_numeric:
@@ -67,6 +69,13 @@ def perturb(
             copy[name] = _shift(column, feature, epsilon, normal, uniform, spike)
         else:
             copy[name] = _redraw(column, feature, epsilon, normal, uniform)
+    for group in grouped(schema, frame).values():
+        normal, uniform = rng.standard_normal(len(frame)), rng.random(len(frame))
+        rows = np.flatnonzero((uniform < redraw_share(epsilon)) & np.isfinite(group.codes(frame)))
+        picks = _picks(np.array(group.feature.shares), normal[rows])
+        for place, name in enumerate(group.columns):
+            own = as_numbers(frame[name])[rows]
+            copy[name] = put(frame[name], rows, own, (picks == place).astype(float))
     return copy
 
 
@@ -191,9 +200,21 @@ def _redraw(
         shares = shares[held]
     rows = np.flatnonzero((uniform < redraw_share(epsilon)) & column.notna().to_numpy())
     changed = column.copy()
-    if rows.size and shares.sum() > 0:  # categories nobody has are no donors
-        edges = np.cumsum(shares)[:-1] / shares.sum()
-        picks = np.searchsorted(edges, special.ndtr(normal[rows]), side="right")
-        dtype: Any = column.dtype
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
+        had = {level for level, share in zip(levels, shares, strict=True) if share > 0}
+        steps = [level for level in dtype.categories if level in had]
+        place = pd.Index(steps).get_indexer(column.astype(object).iloc[rows])
+        rows, place = rows[place >= 0], place[place >= 0]  # a level nobody had stays
+        moved = np.clip(place + np.where(normal[rows] > 0, 1, -1), 0, len(steps) - 1)
+        changed.iloc[rows] = pd.array([steps[at] for at in moved], dtype=dtype)
+    elif rows.size and shares.sum() > 0:  # categories nobody has are no donors
+        picks = _picks(shares, normal[rows])
         changed.iloc[rows] = pd.array([levels[pick] for pick in picks], dtype=dtype)
     return changed
+
+
+def _picks(shares: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Draw levels by their shares, the same ones for the same random numbers."""
+    edges = np.cumsum(shares)[:-1] / shares.sum()
+    return np.searchsorted(edges, special.ndtr(normal), side="right")

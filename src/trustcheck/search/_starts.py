@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 #: How far beyond the nearest donor the linear stand-in's point lies.
 BEYOND = 1.5
+#: Ridges of the linear stand-ins, as parts of the mean variance: where columns say the same, the
+#: least ridge gives wild slopes.
+RIDGES = (1e-6, 0.3)
 
 
 def starts(
     space: Space, pool: np.ndarray, other: np.ndarray, graded: np.ndarray, count: int
 ) -> np.ndarray:
-    """Return points to start from: one down the linear slope, then the nearest donors.
+    """Return points to start from: down the linear slopes, then the nearest donors.
 
     Parameters
     ----------
@@ -29,25 +32,26 @@ def starts(
     graded : ndarray, shape (m, p) or (1, p)
         How much each donor's answer resembles the row's own, e.g. the score of its class.
     count : int
-        At least 2.
+        At least 3.
 
     Returns
     -------
     ndarray, shape (m, count, d)
         Valid points; the row itself where there are too few.
     """
-    donors = nearest(space, pool, other, count - 1)
+    donors = nearest(space, pool, other, count - len(RIDGES))
     m = len(donors)
     rows = np.arange(m)
     far = space.distance(rows, donors[:, 0])
     length = BEYOND * np.where(far > 0, far, 1.0)
-    down = -_slopes(space, pool, graded)
-    if space.norm == "linf":
-        down = np.sign(down)
-    size = space.size(np.broadcast_to(down, space.own.shape))
-    down = down * np.divide(length, size, out=np.zeros(m), where=size > 0)[:, None]
-    points = np.where(space.categorical, space.own, space.own + down * space.scale)
-    return np.concatenate([space.snap(rows, points)[:, None], donors], axis=1)
+    found = []
+    for slope in _slopes(space, pool, graded):
+        way = -np.sign(slope) if space.norm == "linf" else -slope
+        size = space.size(np.broadcast_to(way, space.own.shape))
+        step = way * np.divide(length, size, out=np.zeros(m), where=size > 0)[:, None]
+        points = np.where(space.categorical, space.own, space.own + step * space.scale)
+        found.append(space.snap(rows, points)[:, None])
+    return np.concatenate([*found, donors], axis=1)
 
 
 def nearest(space: Space, pool: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
@@ -65,13 +69,16 @@ def nearest(space: Space, pool: np.ndarray, other: np.ndarray, count: int) -> np
     return found
 
 
-def _slopes(space: Space, pool: np.ndarray, graded: np.ndarray) -> np.ndarray:
-    """Least-squares slope per robust scale of each number, shape (m or 1, d)."""
+def _slopes(space: Space, pool: np.ndarray, graded: np.ndarray) -> list[np.ndarray]:
+    """Ridge regressions' slopes per robust scale of each number, (m or 1, d), one per ridge."""
     codes = np.where(space.categorical, np.nan, pool / space.scale)
     seen = np.isfinite(codes)
     mean = np.where(seen, codes, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
     centred = np.where(seen, codes - mean, 0.0)
     gram = centred.T @ centred
-    ridge = 1e-6 * np.trace(gram) / max(len(gram), 1) + 1e-12
+    unit = np.trace(gram) / max(len(gram), 1)
     target = (graded - graded.mean(axis=1, keepdims=True)) @ centred
-    return np.asarray(np.linalg.solve(gram + ridge * np.eye(len(gram)), target.T).T)
+    return [
+        np.asarray(np.linalg.solve(gram + (ridge * unit + 1e-12) * np.eye(len(gram)), target.T).T)
+        for ridge in RIDGES
+    ]
