@@ -1,11 +1,13 @@
 """A year of daily looks: how often a monitor cries wolf, and how soon it sees one."""
 
+import json
 from functools import lru_cache
 
 import numpy as np
 import pytest
 import years
 
+from trustcheck.monitor import Monitor
 from trustcheck.stats import intervals
 
 BLOCKS = 40 if years.FULL else 2
@@ -53,3 +55,33 @@ def test_intervals_of_the_effect_hold_it_at_the_alarm_and_after():
     for covered in (found.covered, found.covered_later):
         seen = covered[~np.isnan(covered)]
         assert intervals.clopper_pearson(seen.sum(), seen.size).high >= 0.95
+
+
+class Memory:
+    """A store for one process."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def load_state(self, name):
+        return self.kept.get(name)
+
+    def update_state(self, name, change):
+        self.kept[name] = json.loads(json.dumps(change(self.load_state(name))))
+        return self.kept[name]
+
+
+def test_runs_that_are_doubled_and_restarted_change_nothing():
+    days = years.DAYS if years.FULL else 60
+    rng = np.random.default_rng(0)
+    reference = years.table(rng, 200)[:, :5]
+    rows = [years.table(rng, 40)[:, :5] + (day > days - 10) for day in range(days)]
+    quiet, doubled = Memory(), Memory()
+    monitor = Monitor(quiet, reference=reference)
+    for day in range(days):
+        look = monitor.update(rows[day], key=day)
+        for again in (day, day, rng.integers(day + 1)):  # a new process each time
+            said = Monitor(doubled, reference=reference).update(rows[again], key=again)
+            assert said == (look if again == day else monitor.history()[again])
+    assert quiet.kept == doubled.kept
+    assert not look
