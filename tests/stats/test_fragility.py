@@ -7,7 +7,12 @@ import trustcheck as tc
 from trustcheck import fairness
 from trustcheck import report as room
 from trustcheck.stats import fragility, gaps
-from trustcheck.stats.intervals import newcombe
+from trustcheck.stats.intervals import mid_p, mover_difference
+
+
+def apart(x1, n1, x2, n2, z=None):
+    """The interval of one difference."""
+    return mover_difference(mid_p(x1, n1, z=z), mid_p(x2, n2, z=z))
 
 
 def verdict(hits, size, limit, level):
@@ -99,11 +104,11 @@ def test_rows_of_the_other_outcome_never_help_more():
     n, others = 12, np.arange(13)
     for x, gone in itertools.product(range(n + 1), range(1, n)):
         most = min(gone, n - x if x else n - 1)
-        best = newcombe(x, n - most, others, n).high
+        best = apart(x, n - most, others, n).high
         for hits in range(max(0, gone - (n - x)), min(gone, x) + 1):
-            assert (newcombe(x - hits, n - gone, others, n).high <= best + 1e-12).all()
-            below = newcombe(others, n, n - x - gone + hits, n - gone).high
-            assert (below <= newcombe(others, n, n - most - x, n - most).high + 1e-12).all()
+            assert (apart(x - hits, n - gone, others, n).high <= best + 1e-12).all()
+            below = apart(others, n, n - x - gone + hits, n - gone).high
+            assert (below <= apart(others, n, n - most - x, n - most).high + 1e-12).all()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_no_split_of_fewer_rows_over_three_groups_ends_a_fail(turn):
         holds = np.ones(len(first), dtype=bool)
         for g, gone in ((1, first), (2, second)):
             low = hits[g] + turn * gone, size[g] - (not turn) * gone
-            holds &= newcombe(*high, *low, z=z).low <= limit
+            holds &= apart(*high, *low, z=z).low <= limit
         assert holds.any() == (total == change.rows)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
-from trustcheck.stats import intervals
+from trustcheck.stats import _proportions, intervals
 from trustcheck.stats.intervals import Interval
 
 laws = settings(derandomize=True, deadline=None, max_examples=90, database=None)
@@ -67,6 +67,42 @@ def test_clopper_pearson_equals_scipy_and_the_beta_quantiles_of_effective_counts
     )
 
 
+@pytest.mark.parametrize("z", [0.5, 1.96, 3.2, 5.0])
+def test_the_ends_of_mid_p_leave_half_of_what_was_observed_in_the_tail(z):
+    binom, tail = scipy.stats.binom, scipy.stats.norm.sf(z)
+    n = np.repeat([1, 2, 10, 57, 1000, 10**6], 13)
+    x = np.floor(n * np.tile([0, 1e-5, 0.001, 0.005, 0.02, 0.05, 0.2, 0.5, 0.8, 0.9, 0.97, 0.999, 1], 6))
+    got = intervals.mid_p(x, n, z=z)
+    some, rest = x > 0, x < n
+    above = binom.sf(x, n, got.low) + binom.pmf(x, n, got.low) / 2
+    below = binom.cdf(x, n, got.high) - binom.pmf(x, n, got.high) / 2
+    many = np.minimum(x, n - x) >= _proportions.MANY  # approximated
+    for chance, where in ((above, some), (below, rest)):
+        np.testing.assert_allclose(chance[where & ~many], tail, rtol=1e-6)
+        found = scipy.stats.norm.isf(chance[where & many])
+        np.testing.assert_allclose(found, z, rtol=0, atol=1e-3)
+    assert (got.low[~some] == 0).all()
+    assert (got.high[~rest] == 1).all()
+
+
+def test_mid_p_ends_rise_with_every_hit_and_join_where_the_approximation_begins():
+    n = 400
+    x = np.arange(n + 1)
+    got = intervals.mid_p(x, n)
+    assert (np.diff(got.low) > 0).all()
+    assert (np.diff(got.high) > 0).all()
+    start = _proportions.MANY
+    two = intervals.mid_p([start * (1 - 1e-9), start * (1 + 1e-9)], n)
+    error = np.sqrt(start) / n
+    assert abs(np.diff(two.low)[0]) < 1e-3 * error
+    assert abs(np.diff(two.high)[0]) < 1e-3 * error
+
+
+def test_mid_p_of_very_many_rows_is_wilsons():
+    for n in (1e11, 1e30):
+        assert intervals.mid_p(0.3 * n, n) == pytest.approx(intervals.wilson(0.3 * n, n), rel=1e-15)
+
+
 def test_scalars_give_floats_and_arrays_keep_their_shape():
     assert all(type(part) is float for part in intervals.wilson(3, 10))
     assert all(type(part) is float for part in intervals.koopman(3, 10, 4, 10))
@@ -84,6 +120,7 @@ def test_no_rows_give_nan_for_that_element_only():
     for got in (
         intervals.wilson([0, 3], [0, 10]),
         intervals.clopper_pearson([0, 3], [0, 10]),
+        intervals.mid_p([0, 3], [0, 10]),
         intervals.newcombe([0, 3], [0, 10], 1, 5),
         intervals.newcombe(1, 5, [0, 3], [0, 10]),
         intervals.koopman([0, 3], [0, 10], 1, 5),
@@ -95,7 +132,7 @@ def test_no_rows_give_nan_for_that_element_only():
 
 @pytest.mark.parametrize(("x", "n"), [(-1, 10), (11, 10), (1, -1)])
 def test_impossible_counts_are_refused(x, n):
-    for function in (intervals.wilson, intervals.clopper_pearson):
+    for function in (intervals.wilson, intervals.clopper_pearson, intervals.mid_p):
         with pytest.raises(ValueError, match="must"):
             function(x, n)
 
@@ -103,7 +140,7 @@ def test_impossible_counts_are_refused(x, n):
 @laws
 @given(shares, sizes)
 def test_proportion_intervals_hold_their_value_and_mirror(p, n):
-    for function in (intervals.wilson, intervals.clopper_pearson):
+    for function in (intervals.wilson, intervals.clopper_pearson, intervals.mid_p):
         got, mirror = function(p * n, n), function((1 - p) * n, n)
         assert 0 <= got.low <= got.value <= got.high <= 1
         assert got.low == pytest.approx(1 - mirror.high, abs=1e-9)
@@ -112,18 +149,24 @@ def test_proportion_intervals_hold_their_value_and_mirror(p, n):
 @laws
 @given(shares, sizes, st.floats(1.01, 100))
 def test_more_rows_never_widen_a_proportion_interval(p, n, more):
-    for function in (intervals.wilson, intervals.clopper_pearson):
+    slack = 1e-3 * np.sqrt(0.25 / n)  # where the approximation begins
+    for function, more_or_less in (
+        (intervals.wilson, 1e-12),
+        (intervals.clopper_pearson, 1e-12),
+        (intervals.mid_p, slack),
+    ):
         few, many = function(p * n, n), function(p * n * more, n * more)
-        assert few.low <= many.low + 1e-12
-        assert many.high <= few.high + 1e-12
+        assert few.low <= many.low + more_or_less
+        assert many.high <= few.high + more_or_less
 
 
 @pytest.mark.parametrize("n", [10, 40, 200])
-def test_wilson_covers_near_its_level_and_clopper_pearson_at_least_at_it(n):
+def test_wilson_and_mid_p_cover_near_their_level_and_clopper_pearson_at_least_at_it(n):
     p = np.linspace(0.02, 0.98, 97)
     x = np.arange(n + 1)
     chance = scipy.stats.binom.pmf(x[:, None], n, p)
-    for function, floor in ((intervals.wilson, 0.83), (intervals.clopper_pearson, 0.95)):
+    floors = (intervals.wilson, 0.83), (intervals.mid_p, 0.91), (intervals.clopper_pearson, 0.95)
+    for function, floor in floors:
         got = function(x, n)
         inside = (got.low[:, None] <= p) & (p <= got.high[:, None])
         coverage = (chance * inside).sum(axis=0)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from trustcheck.stats import gaps, intervals
 
@@ -94,30 +93,26 @@ def compose(p: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def uppers(x: np.ndarray, n: np.ndarray, z: float) -> np.ndarray:
-    """Newcombe's upper bounds."""
-    return compose(*intervals.wilson(x, n, z=z))
+    """Upper bounds of rate i - rate j of every world: counts (worlds, k), sizes to match."""
+    bounds = np.empty((3, *x.shape))
+    sizes = np.broadcast_to(n, x.shape)
+    for g in range(x.shape[1]):
+        # Equal counts of a group have equal ends: ask for each once.
+        rows = np.stack([x[:, g], sizes[:, g]])
+        known, where = np.unique(rows, axis=1, return_inverse=True)
+        bounds[..., g] = np.stack(intervals.mid_p(*known, z=z))[:, where.ravel()]
+    return compose(*bounds)
 
 
 def ends(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`low` and `high` of `gaps.largest_gap` of every world: counts (worlds, k), sizes to match."""
+    """`low` and `high` of `gaps.largest_gap` of every world."""
     return lows(x, n), uppers(x, n, intervals.z_value()).max(axis=(-2, -1))
 
 
 def lows(x: np.ndarray, n: np.ndarray) -> np.ndarray:
-    k = x.shape[-1]
-    if k == 2:
-        bounds = intervals.wilson(x, n)
-    else:
-        # Equal counts of a group have equal ends: ask for each once.
-        bounds = np.empty((3, *x.shape))
-        level = 1 - 2 * special.ndtr(-gaps.simultaneous_z(k))
-        for g in range(k):
-            counts, where = np.unique(x[:, g], return_inverse=True)
-            found = intervals.clopper_pearson(counts, np.ravel(n)[g], level=level)
-            bounds[..., g] = np.stack(found)[:, where.ravel()]
     # A lower bound of i over j is minus the upper bound of j over i.
-    above = compose(*bounds)
-    index = np.arange(k)
+    above = uppers(x, n, gaps.simultaneous_z(x.shape[-1]))
+    index = np.arange(x.shape[-1])
     above[..., index, index] = np.inf
     return np.maximum(-above.min(axis=(-2, -1)), 0.0)
 

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
-from trustcheck.stats._proportions import clopper_pearson, share, wilson, z_value
+from trustcheck.stats._proportions import mid_p, share, z_value
 
 Floats = NDArray[np.float64]
 Ranked = TypeVar("Ranked", bound=tuple[Any, ...])
@@ -23,7 +22,6 @@ class Event(NamedTuple):
     rates: Floats
     sizes: Floats
     z: float  # simultaneous over the pairs of this event and over the events
-    only: bool = False  # whether one pair is all there is
 
 
 class Peak(NamedTuple):
@@ -88,32 +86,24 @@ def events(successes: ArrayLike, n: ArrayLike, level: float) -> Iterator[Event]:
         raise ValueError("a gap needs at least two groups with rows")
     for e, groups in usable:
         z = simultaneous_z(len(groups), level=1 - (1 - level) / len(usable))
-        only = len(groups) == 2 and len(usable) == 1
-        yield Event(e, groups, rates[groups, e], sizes[groups, e], z, only)
+        yield Event(e, groups, rates[groups, e], sizes[groups, e], z)
 
 
 def upper(event: Event, z: float) -> Floats:
-    """Newcombe's upper bound of rate i - rate j, for all ordered pairs."""
-    return _above(event.rates, *wilson(event.rates * event.sizes, event.sizes, z=z)[1:])
+    """Upper bound of rate i - rate j, for all ordered pairs: Newcombe's, of mid-p ends.
+
+    Wilson's ends, which Newcombe took, err beside very small groups and far out in the tails,
+    where many pairs have to hold together; exact ones are wider than they need to be.
+    """
+    p = event.rates
+    _, low, high = mid_p(p * event.sizes, event.sizes, z=z)
+    reach = np.sqrt(np.add.outer((high - p) ** 2, (p - low) ** 2))
+    return np.asarray(np.subtract.outer(p, p) + reach)
 
 
 def lower(event: Event, z: float) -> Floats:
-    """Lower bound of rate i - rate j, for all ordered pairs together.
-
-    Newcombe's for one pair; several are composed in his way from Clopper and Pearson's ends, since
-    Wilson's are too short as far out in the tails as many pairs require.
-    """
-    hits = event.rates * event.sizes
-    if event.only:
-        _, low, high = wilson(hits, event.sizes, z=z)
-    else:
-        _, low, high = clopper_pearson(hits, event.sizes, level=1 - 2 * special.ndtr(-z))
-    return -_above(event.rates, low, high).T
-
-
-def _above(p: Floats, low: Floats, high: Floats) -> Floats:
-    reach = np.sqrt(np.add.outer((high - p) ** 2, (p - low) ** 2))
-    return np.asarray(np.subtract.outer(p, p) + reach)
+    """Lower bound of rate i - rate j, for all ordered pairs."""
+    return -upper(event, z).T
 
 
 def peak(matrix: Floats, event: Event) -> Peak:

@@ -1,10 +1,10 @@
 """How few rows carry a verdict on the largest gap: the fewest whose loss, or change, ends it.
 
-Written with the share that a pair wants to rise, a verdict ends where a Newcombe upper bound
+Written with the share that a pair wants to rise, a verdict ends where an upper bound
 ``p_i + q_j - 1 + hypot(reach_i, reach_j)`` (q = 1 - p) climbs to a goal: over the limit for one
 pair of a pass, up to minus the limit for the reverse of every failing pair of a fail.
 
-Each share enters through ``p + sqrt((u - p)^2 + c)``, with u its Wilson upper end. That grows in
+Each share enters through ``p + sqrt((u - p)^2 + c)``, with u its mid-p upper end. That grows in
 p and in u, as ``u - p <= sqrt((u - p)^2 + c)``. Of the rows that may go, a miss raises both p and
 u by its going, and leaves more hits among as many rows than a hit would: so only misses of i and
 hits of j are worth removing (or turning), and the bound grows with the count of either.
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trustcheck.stats import gaps
 from trustcheck.stats._pairs import Event, Floats, events, lower, upper
-from trustcheck.stats._proportions import wilson, z_value
+from trustcheck.stats._proportions import mid_p_low, z_value
 
 __all__ = ["Change", "Fragility", "largest_gap"]
 
@@ -155,8 +155,9 @@ class _Side(NamedTuple):
     def path(self, changed: NDArray[np.intp], z: float) -> tuple[Floats, Floats]:
         """Share, and squared reach of its upper bound, after so many misses changed."""
         hits = self.hits + self.turn * changed
-        share, _, high = wilson(hits, self.hits + self.misses - (not self.turn) * changed, z=z)
-        return np.asarray(share), np.asarray((high - share) ** 2)
+        size = self.hits + self.misses - (not self.turn) * changed
+        missed = np.asarray(1 - hits / size)
+        return 1 - missed, (missed - mid_p_low(missed, size, z)) ** 2
 
 
 def _sides(table: Floats, pair: tuple[int, int], turn: bool) -> tuple[_Side, _Side]:
@@ -176,12 +177,20 @@ def _fewest(
     one, other = sides
 
     def split(total: int) -> tuple[int, int] | None:
-        first = np.arange(max(0, total - other.room), min(total, one.room) + 1)
-        good = first[_bound(one.path(first, z), other.path(total - first, z)) >= goal]
-        if not len(good):
-            return None
-        own = int(good[np.argmin(np.minimum(good, total - good))])  # in one group, if it can be
-        return own, total - own
+        # The bound grows with both counts, so no split between two points exceeds that with the
+        # most of either side: stretches that stay below the goal so are left out.
+        points = np.array([max(0, total - other.room), min(total, one.room)])
+        while True:
+            mine, its = one.path(points, z), other.path(total - points, z)
+            good = points[_bound(mine, its) >= goal]
+            if len(good):
+                own = int(good[np.argmin(np.minimum(good, total - good))])
+                return own, total - own  # in one group, if the ends will do
+            hope = mine[0][1:] + its[0][:-1] - 1 + np.sqrt(mine[1][1:] + its[1][:-1])
+            wide = (np.diff(points) > 1) & (hope >= goal)
+            if not wide.any():
+                return None
+            points = _grid(points[:-1][wide], points[1:][wide])
 
     end = int(min(one.room + other.room, most))
     if end < 0:

@@ -66,10 +66,9 @@ def largest_gap(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> L
     Returns
     -------
     LargestGap
-        Rates inside [0, 1]. `high`: the largest pairwise Newcombe upper bound. `low`: the largest
-        simultaneous lower bound, at least 0: composed like Newcombe's, of Clopper and Pearson's
-        ends at `simultaneous_z`. With two groups and one event the interval is Newcombe's of the
-        absolute difference.
+        Rates inside [0, 1]. `high`: the largest pairwise upper bound. `low`: the largest
+        simultaneous lower bound (at `simultaneous_z`), at least 0. Bounds of a pair are composed
+        of the mid-p ends of both rates, as Newcombe composed his of Wilson's.
 
     Raises
     ------
@@ -80,7 +79,8 @@ def largest_gap(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> L
     References
     ----------
     Berger (1982) for the intersection-union test; Agresti, Bini, Bertaccini and Ryu (2008),
-    Simultaneous confidence intervals for comparing binomial parameters; Newcombe (1998).
+    Simultaneous confidence intervals for comparing binomial parameters; Newcombe (1998), method
+    10; Zou and Donner (2008) for other ends in it; Lancaster (1961) for the mid-p.
 
     Examples
     --------
