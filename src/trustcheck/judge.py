@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trustcheck import _session, scoring, standard
 from trustcheck.stats import fragility, gaps, settle
 from trustcheck.types import (
@@ -150,20 +152,51 @@ def _settling(
         return None, None, "The bounds leave it open; a stronger search or proof could settle it."
     by_group = _BY_GROUP.get(finding.formula or "")
     if by_group is not None and metric == finding.headline:
-        need = by_group(**finding.statistics, limit=limit)
-        if need is None:
-            return None, None, exact
-        name = _group_name(finding, need.group)
-        advice = f"About {need.rows:,} more rows of group {name!r} would settle it"
-        total = need.rows
-        if need.other is not None:
-            advice += f", with {need.other_rows:,} more of {_group_name(finding, need.other)!r}"
-            total += need.other_rows
-        return total, name, advice + "."
+        return _growing(finding, by_group(**finding.statistics, limit=limit), limit)
     rows = settle.rows_needed(estimate.value, estimate.low, estimate.high, estimate.n, limit)
     if rows is None or rows > _HOPELESS:
         return None, None, exact
     return rows, None, f"About {rows:,} more rows would settle it."
+
+
+def _growing(
+    finding: Finding, need: gaps.Needed | None, limit: float
+) -> tuple[int | None, str | None, str]:
+    """Return rows needed by groups, the first of these groups, and the same in words."""
+    hits, sizes = (np.asarray(finding.statistics[key], dtype=float) for key in ("successes", "n"))
+    hits, sizes = (a.reshape(len(a), -1) for a in np.broadcast_arrays(hits, sizes))
+    found = gaps.largest_gap(hits, sizes)
+    (high, low), e = found.pair, found.event
+    least = gaps.detectable_gap(
+        (sizes[high, e], sizes[low, e]),
+        hits[low, e] / sizes[low, e],
+        limit=max(limit, 0.0),
+        groups=int((sizes[:, e] > 0).sum()),
+    )
+    seen = f"from {least:.3g} on" if math.isfinite(least) else "at no size"
+    present = f"The present rows would show a gap of these two to exceed {limit:.3g} {seen}."
+    if need is None or not need.more:
+        return None, None, f"No number of rows is likely to settle it. {present}"
+    start = need.event * len(sizes)
+    rows = [
+        math.ceil(more * _worth(finding, start + g, sizes[g, need.event])) for g, more in need.more
+    ]
+    names = [repr(_group_name(finding, g)) for g, _ in need.more]
+    event = finding.rows[start].get("event") if start < len(finding.rows) else None
+    told = [f"{rows[0]:,} more rows of group {names[0]}" + (f" among {event!r}" if event else "")]
+    told += [f"{more:,} of {name}" for more, name in zip(rows[1:3], names[1:3], strict=True)]
+    if rest := rows[3:]:
+        told.append(f"{sum(rest):,} of {len(rest)} other groups")
+    chance = "with a chance of 80 %, unless the true gap is within 20 % of the limit"
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    said = f"About {listed} would settle it {chance}. {present}"
+    return sum(rows), _group_name(finding, need.more[0][0]), said
+
+
+def _worth(finding: Finding, index: int, size: float) -> float:
+    """Return a group's rows per effective row: more than 1 under weights or clusters."""
+    rows = finding.rows[index].get("n") if index < len(finding.rows) else None
+    return max(float(rows) / size, 1.0) if isinstance(rows, int) and size > 0 else 1.0
 
 
 def _contested(requirement: Requirement, estimate: Estimate) -> float:

@@ -71,7 +71,9 @@ def test_clopper_pearson_equals_scipy_and_the_beta_quantiles_of_effective_counts
 def test_the_ends_of_mid_p_leave_half_of_what_was_observed_in_the_tail(z):
     binom, tail = scipy.stats.binom, scipy.stats.norm.sf(z)
     n = np.repeat([1, 2, 10, 57, 1000, 10**6], 13)
-    x = np.floor(n * np.tile([0, 1e-5, 0.001, 0.005, 0.02, 0.05, 0.2, 0.5, 0.8, 0.9, 0.97, 0.999, 1], 6))
+    x = np.floor(
+        n * np.tile([0, 1e-5, 0.001, 0.005, 0.02, 0.05, 0.2, 0.5, 0.8, 0.9, 0.97, 0.999, 1], 6)
+    )
     got = intervals.mid_p(x, n, z=z)
     some, rest = x > 0, x < n
     above = binom.sf(x, n, got.low) + binom.pmf(x, n, got.low) / 2

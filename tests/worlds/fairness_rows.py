@@ -1,134 +1,112 @@
-"""Inconclusive worlds that get the rows they were told to get, beside an oracle who knows the truth."""
+"""Open verdicts that get the rows they were told to get, beside an oracle who knows the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import fairness_worlds as worlds
 import numpy as np
 
-from trustcheck.stats import gaps, intervals
+from trustcheck.stats import _growth, _pairs, gaps, intervals
 
-Advice = Callable[..., "gaps.Needed | None"]
+MARGIN = 0.2
 
 
 @dataclass(frozen=True)
 class Told:
-    """One inconclusive verdict: what was advised, what came of it, what the oracle would say.
-
-    `seeing` knows the true rates and keeps the present rows; `planning` knows the true rates but
-    has not seen the data, so it may ask for none.
-    """
+    """One open verdict: what was advised, what came of it, and what the oracle would say."""
 
     groups: int
-    sizes: str
-    unfair: bool
+    alike: bool  # sizes
+    off: float  # true gap over the limit
+    fewest: float
     resolved: bool
     rows: float
-    seeing: float
-    planning: float
+    oracle: float
+    oracle_resolved: bool
 
 
-def open_cells(*, full: bool) -> Iterator[tuple[worlds.Cell, float]]:
-    """Cells and limits at least 20 % of the limit away from the true gap."""
-    counts = (2, 3, 5, 10, 20) if full else (2, 5, 20)
-    for groups in counts:
-        shapes = {f"{n} each": np.full(groups, n) for n in (20, 100, 500, 2000)}
-        shapes["50 and 5000"] = np.array([50] + [5000] * (groups - 1))
-        shapes["10 to 5000"] = np.geomspace(10, 5000, groups).round()
-        for sized, sizes in shapes.items():
+def any_worlds(seed: int) -> Iterator[tuple[worlds.Cell, float]]:
+    """Worlds without end, and limits: any true gap from 0 to twice the limit, but not near it.
+
+    Sizes and lowest rates are spread as in the grid; one group, whichever, lies above or below
+    the others, or all are spread evenly.
+    """
+    rng = np.random.default_rng(seed)
+    while True:
+        groups, limit = int(rng.choice([2, 3, 5, 10, 20])), float(rng.choice(worlds.LIMITS))
+        many = np.exp(rng.uniform(np.log(20), np.log(5000), 1 if rng.random() < 0.4 else groups))
+        base = np.sin(rng.uniform(*np.arcsin(np.sqrt([0.02, 0.5])))) ** 2
+        off = rng.uniform(0, 2 * (1 - MARGIN))
+        gap = limit * (off if off < 1 - MARGIN else off + 2 * MARGIN)
+        shapes = list(worlds.rate_shapes(groups, base, gap).values())
+        rates = rng.permutation(shapes[rng.integers(len(shapes))])
+        sizes = np.broadcast_to(np.rint(many), groups)
+        kind = "alike" if len(many) == 1 else "unlike"
+        yield worlds.Cell(tuple(map(int, sizes)), tuple(map(float, rates)), kind), limit
+
+
+def distant_worlds() -> Iterator[tuple[worlds.Cell, float]]:
+    """Cells of the grid's kind: few gaps, none within half the limit of it; the smallest apart."""
+    for groups in (2, 3, 5, 10, 20):
+        shapes = [np.full(groups, n) for n in (20, 100, 500, 2000)]
+        shapes += [np.array([50] + [5000] * (groups - 1)), np.geomspace(10, 5000, groups).round()]
+        for sizes in shapes:
             for base in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
                 for gap in (0.0, 0.05, 0.1, 0.2, 0.3):
                     for limit in worlds.LIMITS:
-                        if base + gap > 0.5 or abs(gap - limit) < 0.2 * limit - 1e-9:
+                        if base + gap > 0.5 or abs(gap - limit) < MARGIN * limit - 1e-9:
                             continue
                         for rates in worlds.rate_shapes(groups, base, gap).values():
-                            cell = tuple(int(n) for n in sizes), tuple(float(p) for p in rates)
-                            yield worlds.Cell(*cell, sized), limit
+                            kind = "alike" if len(set(sizes)) == 1 else "unlike"
+                            cell = tuple(map(int, sizes)), tuple(map(float, rates))
+                            yield worlds.Cell(*cell, kind), limit
 
 
-def follow(
-    *, full: bool, step: int, start: int = 0, most: int = 4, advice: Advice = gaps.groups_needed
-) -> list[Told]:
-    """Every `step`-th cell from `start` on: give up to `most` inconclusive worlds their rows."""
-    told = []
-    for cell, limit in islice(open_cells(full=full), start, None, step):
-        p, n = np.array(cell.rates), np.array(cell.sizes, float)
-        x, rng = cell.draw(60, f"open at {limit}"), cell.rng(f"more at {limit}")
-        low, high = worlds.ends(x, n)
-        for seen in x[(low <= limit) & (high > limit)][:most]:
-            more = given(advice(seen, n, limit), len(n))
+def follow(source: Iterator[tuple[worlds.Cell, float]], most: int | None = None) -> list[Told]:
+    """One open verdict of each world that shows any in 30 draws, up to `most`."""
+    return list(islice((told for cell, limit in source for told in _one(cell, limit)), most))
+
+
+def _one(cell: worlds.Cell, limit: float) -> Iterator[Told]:
+    p, n = np.array(cell.rates), np.array(cell.sizes, float)
+    x = cell.draw(30, f"open at {limit}")
+    low, high = worlds.ends(x, n)
+    for seen in x[(low <= limit) & (high > limit)][:1]:
+        plans = given(gaps.groups_needed(seen, n, limit), len(n)), oracle(seen, p, n, limit)
+        settled = []
+        for place, more in enumerate(plans):
+            rng = cell.rng(f"more at {limit}, {place}")
             after = seen + rng.binomial(more.astype(np.int64), p)
-            (low_after,), (high_after,) = worlds.ends(after[None], (n + more)[None])
-            settled = bool(high_after <= limit or low_after > limit) and bool(more.sum())
-            noise = rng.standard_normal((100, len(n)))
-            told.append(
-                Told(
-                    len(n),
-                    cell.kind,
-                    cell.gap > limit,
-                    settled,
-                    float(more.sum()) if more.sum() else np.inf,
-                    oracle(seen / n, p, n, limit, noise),
-                    oracle(None, p, n, limit, noise),
-                )
-            )
-    return told
+            (lowest,), (highest,) = worlds.ends(after[None], (n + more)[None])
+            settled.append(bool(highest <= limit or lowest > limit))
+        asked, best = (float(more.sum()) or np.inf for more in plans)
+        alike, off = cell.kind == "alike", cell.gap / limit
+        yield Told(len(n), alike, off, n.min(), settled[0], asked, best, settled[1])
 
 
 def given(need: gaps.Needed | None, groups: int) -> np.ndarray:
     """Rows to add by group; none where no number of rows was named."""
     more = np.zeros(groups)
-    if need is not None:
-        more[need.group] += need.rows
-        if need.other is not None:
-            more[need.other] += need.other_rows
-        for group, rows in getattr(need, "more", ()):
-            more[group] += rows
-    return np.minimum(more, 1e12)
+    for group, rows in () if need is None else need.more:
+        more[group] = rows
+    return more
 
 
-def oracle(
-    seen: np.ndarray | None, p: np.ndarray, n: np.ndarray, limit: float, noise: np.ndarray
-) -> float:
-    """Fewest rows with which the rule decides with a chance of 0.8, by normal approximation.
+def oracle(seen: np.ndarray, p: np.ndarray, n: np.ndarray, limit: float) -> np.ndarray:
+    """Fewest rows by group, beside the present ones, with which the rule decides in 80 %.
 
-    The allocations are those of `gaps.groups_needed`: the 2, 4, 8, ... groups whose true rates lie
-    nearest to the limit, or all, raised to one size.
+    The oracle plans like the library, with the same allocations, but in the one true world.
     """
-    k, v = len(n), p * (1 - p)
-    z, wide = intervals.z_value(), gaps.simultaneous_z(k)
-    i, j = np.nonzero(~np.eye(k, dtype=bool))
-    near = p[i] - p[j] + z * np.sqrt(v[i] / n[i] + v[j] / n[j])
-    nearest = np.argsort(-near, kind="stable")
-    i, j = i[nearest], j[nearest]
-    order = np.array(list(dict.fromkeys(np.stack([i, j], axis=1).ravel().tolist())))
-    few, far = i[:120], j[:120]  # pairs further off decide nothing
-
-    def decides(more: np.ndarray) -> bool:
-        total = n + more
-        if seen is None:
-            rates = p + noise * np.sqrt(v / total)
-        else:
-            rates = (n * seen + more * p + noise * np.sqrt(more * v)) / total
-        gap, error = rates[:, few] - rates[:, far], np.sqrt((v / total)[few] + (v / total)[far])
-        passed, failed = (gap <= limit - z * error).all(1), (gap > limit + wide * error).any(1)
-        return bool(np.mean(passed | failed) >= 0.8)
-
-    if seen is None and decides(np.zeros(k)):
-        return 0.0
-    best, count = np.inf, 2
-    while True:
-        chosen = np.isin(np.arange(k), order[:count])
-        few_rows, many = np.log2(n[chosen].min()), 20.0
-        for _ in range(9):
-            middle = (few_rows + many) / 2
-            enough = decides(np.where(chosen, np.maximum(2**middle - n, 0), 0))
-            few_rows, many = (few_rows, middle) if enough else (middle, many)
-        if many < 20:
-            best = min(best, float(np.where(chosen, np.maximum(2**many - n, 0), 0).sum()))
-        if count >= k:
-            return best
-        count *= 2
+    (event,) = _pairs.events(seen, n, 0.95)
+    z = intervals.z_value()
+    future = _growth._Future(event, limit, z, MARGIN)
+    future.worlds = np.tile(p, (_growth.DRAWS, 1))
+    v = p * (1 - p) / n
+    near = np.abs(np.subtract.outer(p, p)) + z * np.sqrt(np.add.outer(v, v))
+    np.fill_diagonal(near, -np.inf)
+    order = np.argsort(-near.max(axis=0), kind="stable")
+    plans = [future.plan(chosen, 0.8) for chosen in _growth._choices(order)]
+    return min((plan for plan in plans if plan is not None), key=np.sum)

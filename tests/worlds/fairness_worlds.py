@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from trustcheck.stats import gaps, intervals
 
@@ -202,3 +203,21 @@ def rows_for_power(
         middle = (few + many) // 2
         few, many = (few, middle) if strong(middle) else (middle, many)
     return many
+
+
+def in_reach(cell: Cell, limit: float, worlds: int, *, wrong: float = 0.05) -> float:
+    """Share of a cell's worlds (of one size) that a rule with so few wrong passes can pass.
+
+    A rule that passes x hits in one group and y in another, and passes no less with fewer in the
+    first or more in the second, passes a gap at the limit at least as often as that gap shows
+    x or fewer and y or more. Where that exceeds `wrong` for some rates, the pair cannot pass.
+    """
+    x, n = cell.draw(worlds), cell.sizes[0]
+    low = np.concatenate([[0.0], np.geomspace(1e-4, 1 - limit, 60)])
+    most, pairs = x.max(axis=1), np.unique(np.stack([x.max(axis=1), x.min(axis=1)], axis=1), axis=0)
+    few = stats.binom.cdf(pairs[:, :1], n, low + limit)
+    many = stats.binom.sf(pairs[:, 1:] - 1, n, low)
+    good = {
+        tuple(pair) for pair, p in zip(pairs, (few * many).max(axis=1), strict=True) if p <= wrong
+    }
+    return float(np.mean([pair in good for pair in zip(most, x.min(axis=1), strict=True)]))

@@ -8,16 +8,17 @@ must hold together: `low` is the largest simultaneous lower bound.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from numpy.typing import ArrayLike
 
-from trustcheck.stats._pairs import Event, Floats, events, lower, peak, simultaneous_z, top, upper
+from trustcheck.stats._growth import Needed, detectable_gap, groups_needed
+from trustcheck.stats._pairs import events, lower, peak, simultaneous_z, top, upper
 from trustcheck.stats._proportions import koopman_low
 from trustcheck.stats.intervals import z_value
 
 __all__ = [
     "LargestGap",
     "Needed",
+    "detectable_gap",
     "groups_needed",
     "largest_gap",
     "simultaneous_z",
@@ -144,166 +145,3 @@ def smallest_ratio(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -
     if np.isinf(value.at):
         ends = np.nan, np.nan, np.nan
     return LargestGap(*ends, value.pair, low.pair, value.column)
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """Rows that would settle an inconclusive gap.
-
-    Attributes
-    ----------
-    group, rows
-        Position of the group that should grow most, and by how many rows.
-    other, other_rows
-        The next group that must grow with it, and by how many rows; None and 0 if none must.
-    event
-        Column the rows count in: rows are rows of that column's denominator.
-    more
-        Further groups that must grow too: position and rows of each.
-    """
-
-    group: int
-    rows: int
-    other: int | None = None
-    other_rows: int = 0
-    event: int = 0
-    more: tuple[tuple[int, int], ...] = ()
-
-
-def groups_needed(
-    successes: ArrayLike,
-    n: ArrayLike,
-    limit: float,
-    *,
-    level: float = 0.95,
-    power_margin: float = 0.8416,
-) -> Needed | None:
-    """Rows of which groups would bring the largest gap clear of a limit, on either side.
-
-    Parameters
-    ----------
-    successes, n, level
-        As in `largest_gap`.
-    limit
-        Limit on the gap.
-    power_margin
-        Normal quantile of the wanted chance that the new data settle it; 0.8416 for 80 %.
-
-    Returns
-    -------
-    Needed or None
-        The groups that should be raised to one common size: of the pair that decides, of more
-        pairs or of all, whichever takes fewest rows in all. No rows if the gap is settled
-        already; None if the observed gap equals the limit.
-
-    Raises
-    ------
-    ValueError
-        As in `largest_gap`.
-
-    Notes
-    -----
-    The largest of many observed gaps overstates the true one, so with more than two groups the
-    rows to come are supposed to follow rates shrunk towards their mean. Every pair must pass (as
-    if pairs were independent), or the best one fail. Of several events only the one nearest to a
-    decision is looked at. In
-    simulated worlds the advice settles about four of five open verdicts, but where the true gap
-    exceeds the limit it asks for several times the rows that are needed.
-
-    References
-    ----------
-    Efron and Morris (1975), Data analysis using Stein's estimator and its generalizations;
-    DerSimonian and Laird (1986) for the spread of the rates.
-
-    Examples
-    --------
-    >>> from trustcheck.stats.gaps import groups_needed
-    >>> groups_needed([300, 30], [1000, 90], 0.10)
-    Needed(group=1, rows=542, other=None, other_rows=0, event=0, more=())
-    """
-    found = largest_gap(successes, n, level=level)
-    if abs(found.value - limit) < 1e-9:
-        return None
-    z, passing = z_value(level), found.value < limit
-    settled = found.high <= limit or found.low > limit
-    peaks = []
-    for event in events(successes, n, level):
-        near = upper(event, z)
-        if not passing:
-            gap = np.subtract.outer(event.rates, event.rates)
-            with np.errstate(divide="ignore"):  # -1 from its lower bound of -1
-                near = (gap - limit) / (gap - lower(event, event.z))
-        peaks.append((*peak(near, event), near, event))
-    _, pair, column, near, event = top(peaks)
-    if settled:
-        return Needed(min(pair, key=lambda g: event.sizes[event.groups == g][0]), 0, event=column)
-    np.fill_diagonal(near, -np.inf)
-    order = np.argsort(-np.maximum(near.max(axis=0), near.max(axis=1)), kind="stable")
-    plans = []
-    count = 2
-    while True:
-        plans.append(_raised(event, order[:count], limit, z, float(special.ndtr(power_margin))))
-        if count >= len(order):
-            break
-        count *= 2
-    rows = min(plans, key=lambda plan: float(plan.sum()))
-    grown = [g for g in np.argsort(-rows, kind="stable") if rows[g]]
-    (first, most), *rest = [(int(event.groups[g]), int(rows[g])) for g in grown]
-    if not rest:
-        return Needed(first, most, event=column)
-    (second, next_most), *others = rest
-    return Needed(first, most, second, next_most, column, tuple(others))
-
-
-def _raised(
-    event: Event, groups: NDArray[np.intp], limit: float, z: float, chance: float
-) -> Floats:
-    """Rows that raise these groups to the common size at which the limit is cleared."""
-    few, many = 0.0, 30.0  # powers of 2
-    sizes = event.sizes
-
-    def raised(size: float) -> Floats:
-        m = sizes.copy()
-        m[groups] = np.maximum(m[groups], size)
-        return m
-
-    for _ in range(24):
-        middle = (few + many) / 2
-        clear = 1 - _open(event, raised(2**middle), limit, z) >= chance
-        few, many = (few, middle) if clear else (middle, many)
-    rows = np.ceil(raised(2**many) - sizes)
-    if not rows.any():  # the wanted chance is rounded away; still it takes new rows to settle
-        rows[groups[sizes[groups].argmin()]] = 1
-    return rows
-
-
-def _open(event: Event, sizes: Floats, limit: float, z: float) -> float:
-    """Chance that the interval still holds the limit once the groups have these sizes."""
-    truth, new = _shrunk(event, limit), (sizes - event.sizes) / sizes
-    rates = (1 - new) * event.rates + new * truth
-    # Two rates are taken as observed, so the luck of the present rows has to count as noise too.
-    noise = (new if len(sizes) > 2 else 1.0) * truth * (1 - truth) / sizes
-    grown = event._replace(rates=rates, sizes=sizes)
-    scatter = np.sqrt(np.maximum(np.add.outer(noise, noise), 1e-24))
-    ends = (limit - np.stack([lower(grown, grown.z), upper(grown, z)])) / scatter
-    ends[:, range(len(sizes)), range(len(sizes))] = np.inf
-    unfailed, passed = special.log_ndtr(ends)
-    return float(np.exp(unfailed.min()) - np.exp(passed.sum()))
-
-
-def _shrunk(event: Event, limit: float) -> Floats:
-    """Rates drawn towards their mean by what their noise explains; inside (0, 1).
-
-    They are taken to spread by at least a fifth of the limit, lest a few alike look all equal.
-    Two rates say nothing about how rates spread, and stay.
-    """
-    p, n = event.rates, event.sizes
-    if len(p) == 2:
-        return np.clip(p, 1e-3, 1 - 1e-3)
-    common = (p * n + 0.5).sum() / (n + 1).sum()
-    weight = n / (common * (1 - common))
-    excess = (weight * (p - np.average(p, weights=weight)) ** 2).sum() - (len(p) - 1)
-    spread = excess / (weight.sum() - (weight**2).sum() / weight.sum())
-    spread = max(spread, (0.2 * limit) ** 2)
-    mean = np.average(p, weights=1 / (1 / weight + spread))
-    return np.clip(mean + (p - mean) * spread / (spread + 1 / weight), 1e-3, 1 - 1e-3)
