@@ -58,6 +58,15 @@ def test_a_manager_sees_verdict_and_six_dimensions_without_scrolling(pages, visi
     assert page.locator("#verdict").bounding_box()["y"] < 450
 
 
+@pytest.mark.parametrize("name", ["real", "history"])
+def test_the_verdict_is_one_line_of_large_type(name, pages, visit):
+    for width in (380, 1400):
+        page, _ = visit(pages[name], width)
+        box = page.locator("#verdict .big").bounding_box()
+        assert box["height"] < 80
+        assert box["y"] < 450
+
+
 def test_everything_can_be_reached_and_opened_by_keyboard(pages, visit):
     page, _ = visit(pages["real"])
     page.keyboard.press("Tab")

@@ -149,7 +149,9 @@ def test_bad_options_are_usage_errors_before_any_test_runs(project, run, argumen
 
 
 def test_the_report_holds_every_finding_and_what_was_asked_of_it(project, run):
-    result = run(*CREDIT, "--trust-report", "r.json", "--trust-report=r.html")
+    result = run(
+        *CREDIT, "--trust-report", "r.json", "--trust-report=r.html", "--trust-report=r.xml"
+    )
     assert "report on biased credit: fail, " in lines(result)
     report = Report.load(project.path / "r.json")
     assert set(report.findings) == {
@@ -165,6 +167,7 @@ def test_the_report_holds_every_finding_and_what_was_asked_of_it(project, run):
     assert len(asked) == 5
     assert report.scope == "partial"
     assert "Partial." in (project.path / "r.html").read_text()
+    assert "fairness.equalized_odds" in (project.path / "r.xml").read_text()
 
 
 def test_two_subjects_are_two_reports(project, run, write):
