@@ -121,6 +121,15 @@ def auc(t):
     return {"gap": np.ptp(rates)}
 
 
+def cross(t):
+    def xauc(a, b):
+        rows = ((t.group == a) & (t.y == 1)) | ((t.group == b) & (t.y == 0))
+        return sk.roc_auc_score(t.y[rows], t.s[rows])
+
+    pairs = itertools.combinations(np.unique(t.group), 2)
+    return {"gap": max(abs(xauc(a, b) - xauc(b, a)) for a, b in pairs)}
+
+
 def calibration(t):
     return {"gap": np.abs(shares(t, t.y - t.s, t.y >= 0)).max()}
 
@@ -201,6 +210,7 @@ ORACLES = {
         "smallest_share": min(t.w[t.group == k].sum() / t.w.sum() for k in np.unique(t.group)),
     },
     "auc_parity": auc,
+    "cross_auc": cross,
     "mean_score": lambda t: {"gap": frame(t, fl.mean_prediction, p=t.s).difference()},
     "group_calibration": calibration,
     "distribution_parity": distance,
@@ -218,8 +228,15 @@ SETTINGS = {
     "user_metric": {"metric": "f1_score", "draws": 100},
     "threshold_bands": {"between": (0.2, 0.8), "steps": 4},
 }
-SCORED = {"auc_parity", "mean_score", "group_calibration", "distribution_parity", "threshold_bands"}
-UNWEIGHTED = {"auc_parity", "distribution_parity"}
+SCORED = {
+    "auc_parity",
+    "cross_auc",
+    "mean_score",
+    "group_calibration",
+    "distribution_parity",
+    "threshold_bands",
+}
+UNWEIGHTED = {"auc_parity", "cross_auc", "distribution_parity"}
 TWO_COLUMNS = {"intersections", "conditional_parity"}
 
 
