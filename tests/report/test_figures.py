@@ -174,3 +174,15 @@ def test_of_many_groups_the_lowest_and_the_highest_are_drawn():
     assert "g35" in str(drawn)
     assert "g30" in str(drawn)
     assert "The 10 lowest and the 10 highest of 40 are drawn." in drawn.caption
+
+
+def test_a_proven_line_is_drawn_under_the_attacked_one(make_finding):
+    rows = tuple(
+        {"epsilon": x, "value": 1 - x / 2, "low": 0.9 - x / 2, "high": 1.0, "n": 50,
+         "verified": 0.9 - x, "verified_low": 0.8 - x, "verified_high": 1 - x}
+        for x in (0.0, 0.25, 0.5)
+    )  # fmt: skip
+    picture = room.picture(make_finding(rows=rows, picture="curve"))
+    assert str(picture).count("<polyline") == 2
+    assert str(picture).count("<polygon") == 3  # two bands, and what lies between the lines
+    assert "between verified and" in picture.caption

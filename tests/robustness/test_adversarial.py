@@ -486,3 +486,19 @@ def test_examples_hold_round_numbers_where_the_model_lets_them():
         lambda value: len(f"{value:.9g}".lstrip("-").replace(".", ""))
     )
     assert (digits <= 3).mean() > 0.7
+
+
+def test_a_notebook_shows_before_and_after_and_a_saved_report_does_not(tmp_path):
+    X, y = normal_world(300)
+    X["b"] += 1234.5
+    subject = tc.Subject(LogisticRegression(max_iter=1000).fit(X, y), X, y)
+    report = tc.evaluate(subject, probes=[adversarial])
+    found = report.findings["robustness.adversarial"]
+    assert "Counterexamples: changed cells" in found._repr_html_()
+    assert "verified" in str(found.plot())
+    report.save(tmp_path / "r.html")
+    report.save(tmp_path / "r.json")
+    for name in ("r.html", "r.json"):
+        text = (tmp_path / name).read_text("utf-8")
+        assert "Counterexamples" not in text
+        assert "1234" not in text

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,10 @@ def picture(
     spoken = metric_name(finding.headline if value == "value" else value)
     title = f"{finding.title}: {spoken}"
     if finding.picture == "curve":
-        return _curve(points, limits, title, metric_name(x or ""), spoken)
+        under = _under(finding.rows, x, names)
+        if under and not any(point.label for point in points):
+            points = [replace(point, label=spoken) for point in points] + under
+        return _curve(points, limits, title, metric_name(x or ""), spoken, between=bool(under))
     shown, more = points[:most], ""
     if len(points) > most:
         more = f" The first {most} of {len(points)} are drawn."
@@ -107,6 +110,24 @@ def picture(
             more = f" The {few} lowest and the {few} highest of {len(points)} are drawn."
     kind = "intervals" if finding.picture == "intervals" else "bars"
     return _rows(shown, limits, title, spoken, kind, more)
+
+
+def _under(rows: Sequence[Row], x: str | None, names: Sequence[str]) -> list[_Point]:
+    """Return a second line, a column with ends of its own (``verified``, ``verified_low`` ...)."""
+    for name in names:
+        if f"{name}_low" in names and f"{name}_high" in names:
+            return [
+                _Point(
+                    metric_name(name),
+                    _float(row.get(x or "")) or 0.0,
+                    _float(row.get(name)) or 0.0,
+                    _float(row.get(f"{name}_low")),
+                    _float(row.get(f"{name}_high")),
+                )
+                for row in rows
+                if _float(row.get(name)) is not None
+            ]
+    return []
 
 
 def _by_name(rows: Sequence[Row]) -> bool:
@@ -255,7 +276,13 @@ def _axis(
 
 
 def _curve(
-    points: Sequence[_Point], limits: Sequence[float], title: str, across: str, value: str
+    points: Sequence[_Point],
+    limits: Sequence[float],
+    title: str,
+    across: str,
+    value: str,
+    *,
+    between: bool = False,
 ) -> Picture:
     by_label: dict[str, list[_Point]] = {}
     for point in points:
@@ -285,6 +312,10 @@ def _curve(
         parts.append(word(middle, bottom + 17, number(tick), anchor="middle", colour=MUTED))
     parts += [line(left, up(y), right, up(y), colour=LIMIT, width=2, dash="4 2") for y in limits]
     height = bottom + 38
+    if between and len(series) == 2:
+        edge = [(at(p.x), up(p.value)) for p in sorted(series[0][1], key=lambda p: p.x)]
+        edge += [(at(p.x), up(p.value)) for p in sorted(series[1][1], key=lambda p: -p.x)]
+        parts.append(svg.Polygon(points=_flat(edge), fill=MARK, fill_opacity=0.2))
     for i, (label, group) in enumerate(series):
         ordered = sorted(group, key=lambda p: p.x)
         band = [p for p in ordered if p.low is not None and p.high is not None]
@@ -307,7 +338,11 @@ def _curve(
     parts.append(word((left + right) / 2, bottom + 34, across, anchor="middle", colour=MUTED))
     caption = f"{value[:1].upper()}{value[1:]} against {across}."
     if any(p.low is not None for p in drawn):
-        caption += " The band is the 95 % interval."
+        caption += (
+            f" The band{'s are' if between else ' is'} the 95 % interval{'s' if between else ''}."
+        )
+    if between and len(series) == 2:
+        caption += f" The truth lies between {series[1][0]} and {series[0][0]}."
     if limits:
         caption += " The dashed line is the limit."
     if len(by_label) > _SERIES:

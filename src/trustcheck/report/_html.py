@@ -86,7 +86,21 @@ def finding_card(finding: Finding) -> str:
         "finding_card.html.j2",
         style=_style("card.css"),
         card=_card(Entry(1, finding, ()), Room(20, 12)),
+        changes=_changes(finding),
     )
+
+
+#: Changed cells shown in a notebook; they are rows of the user's own and go nowhere else.
+_CHANGES = 12
+
+
+def _changes(finding: Finding) -> dict[str, Any] | None:
+    """Return the first counterexamples, cell by cell, before and after."""
+    examples = finding.examples
+    if list(getattr(examples, "columns", ())) != ["row", "column", "from", "to", "size"]:
+        return None
+    lines = examples.head(_CHANGES).to_dict("records")
+    return {"rows": lines, "total": len(examples)} if lines else None
 
 
 # What the templates are given ------------------------------------------------------------------
