@@ -41,6 +41,7 @@ def test_it_is_quiet_and_fits_its_window(history, visit):
         page, heard = visit(history, width, theme)
         assert page.evaluate(OVERFLOW) <= 0, (width, theme)
         assert page.locator("h1").inner_text().startswith("<img src=x")
+        assert page.locator("#verdict").bounding_box()["width"] > 200
         assert page.locator("img").count() == 0
         assert not heard
         page.context.close()

@@ -40,7 +40,7 @@ FLOORS = {
         ),
         4,
     ),
-    **dict.fromkeys(("_compare", "monitor", "_looks", "_watched"), 4),
+    **dict.fromkeys(("_compare", "_database", "monitor", "_looks", "_watched"), 4),
     **dict.fromkeys(("__init__", "__main__", "cli", "pytest_plugin"), 5),
 }
 # Rooms that may reach less than their floor allows.

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import zlib
 from xml.etree import ElementTree as ET
 
 import joblib
@@ -242,6 +243,8 @@ def everything(folder):
     for path in folder.rglob("*.db"):
         with sqlite3.connect(path) as db:
             found[f"{path} rows"] = "\n".join(db.iterdump()).encode()
+            packed = db.execute("SELECT report FROM trustcheck_runs").fetchall()
+            found[f"{path} reports"] = b"".join(zlib.decompress(report) for (report,) in packed)
         db.close()
     return found
 
@@ -253,7 +256,9 @@ def rows_of(url):
         tables = db.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         ).fetchall()
-        return str([db.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables])
+        rows = [db.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables]
+        packed = db.execute("SELECT report FROM trustcheck_runs").fetchall()
+        return str([rows, *(zlib.decompress(report) for (report,) in packed)])
 
 
 def test_secrets_appear_in_no_output_file_or_row(folder, capsys, monkeypatch, postgres, fitted):

@@ -69,7 +69,7 @@ def test_verdict_changes_alarms_and_links_are_told(report, tmp_path):
     assert [(r.number, before) for r, before in changes(runs)] == [(2, "pass"), (4, "fail")]
     assert remarks(runs[2]) == ["ALARM: income"]
     assert remarks(runs[3]) == ["alarm stands", "clearly worse: fairness.x"]
-    assert remarks(runs[3], brief=True) == ["alarm stands", "1 clearly worse"]
+    assert remarks(runs[3], brief=True) == ["alarm stands", "1 worse"]
     text = page("credit", runs, numbers_of(report, runs), report, tmp_path / "pages")
     assert 'href="../reports/b%20c.html"' in text
     assert "from pass to fail" in text

@@ -64,7 +64,7 @@ def remarks(run: Any, *, brief: bool = False) -> list[str]:
         said.append("alarm stands")
     ratchet = run.facts.get("ratchet") or {}
     if ratchet.get("worse") and brief:
-        said.append(f"{len(ratchet['worse'])} clearly worse")
+        said.append(f"{len(ratchet['worse'])} worse")
     elif ratchet.get("worse"):
         said.append(f"clearly worse: {', '.join(short(k, 60) for k in ratchet['worse'][:5])}")
     if ratchet.get("reason"):
@@ -84,7 +84,7 @@ def _facts(
     return {
         "style": _html._style("style.css"),  # noqa: SLF001
         "name": name,
-        "about": f"{count(len(runs), 'run')} from {runs[0].started[:10]} to {last.started[:10]}",
+        "about": f"{count(len(runs), 'run')}, {_days(runs[0], last)}",
         "shown": "" if len(drawn) == len(runs) else f"The last {len(drawn)} runs are drawn.",
         "now": _run(last, home),
         "held": held,
@@ -97,6 +97,11 @@ def _facts(
         "runs": [_run(run, home) for run in reversed(drawn)],
         "icons": [(Markup(icon(s)), word) for s, word in _view.WORDS.items()],  # noqa: S704 - ours
     }
+
+
+def _days(first: Any, last: Any) -> str:
+    days = first.started[:10], last.started[:10]
+    return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
 
 
 def _run(run: Any, home: Path) -> dict[str, Any]:

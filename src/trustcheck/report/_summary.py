@@ -28,7 +28,12 @@ def summary(report: Report, *, remarks: Sequence[str] = ()) -> str:
         mark = f"{_view.SYMBOLS[s.verdict]} {_view.WORDS[s.verdict]}"
         lines.append(f"| {_view.score_title(s)} | {score} | {number(round(s.low))} | {mark} |")
     graver = (VerdictStatus.FAIL, VerdictStatus.NOT_MEASURED, VerdictStatus.INCONCLUSIVE)
-    told = [v for status in graver for v in report.verdicts if v.status is status]
+    told = [
+        v
+        for status in graver
+        for v in report.verdicts
+        if v.status is status and (v.requirement.required or v.estimate is not None)
+    ]
     if told:
         lines += [
             "",
