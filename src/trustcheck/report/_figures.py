@@ -50,6 +50,9 @@ class Picture:
     def __str__(self) -> str:
         return str(self.svg)
 
+    def __repr__(self) -> str:
+        return f"<picture: {self.caption}>"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as an SVG file.
 
