@@ -7,7 +7,7 @@ import numpy as np
 
 @lru_cache(maxsize=1)
 def told():
-    return fairness_rows.follow(fairness_rows.any_worlds(1), 3000 if worlds.FULL else 100)
+    return fairness_rows.follow(fairness_rows.any_worlds(2), 1200 if worlds.FULL else 100)
 
 
 def test_after_the_rows_asked_for_four_of_five_open_verdicts_are_settled():

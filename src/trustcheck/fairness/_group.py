@@ -37,7 +37,7 @@ def demographic_parity(
 
     The interval carries two rules at once: its upper end is the largest pairwise upper bound
     (intersection-union; Berger 1982), its lower end the largest simultaneous lower bound
-    (Tukey-Kramer; Agresti et al. 2008), both through Newcombe's closed form (1998). So it can
+    (Tukey-Kramer; Agresti et al. 2008), of mid-p ends joined as by Newcombe (1998). So it can
     contain 0 when groups are equal, which a bootstrap of max - min never does.
 
     Parameters

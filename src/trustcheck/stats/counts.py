@@ -73,6 +73,60 @@ class CountTable:
             n = rows.astype(float)  # exact, not up to rounding
         return share * n, n
 
+    def replicates(
+        self, draws: int, rng: np.random.Generator, *, smooth: bool = False
+    ) -> np.ndarray:
+        """Return what resampled data would hold in each cell.
+
+        Parameters
+        ----------
+        draws : int
+            How many replicates.
+        rng : numpy.random.Generator
+            Source of randomness.
+        smooth : bool
+            Draw the shares of cells from their posterior under Jeffreys' prior in place of
+            resampling: empty cells are then no longer sure to stay empty.
+
+        Returns
+        -------
+        float array, shape (draws, groups, labels, predictions)
+            Sums of weights. Resampled rows without weights are exactly one multinomial draw of
+            the cells; weights enter by the mean and variance of their resampled sums, and rows
+            that belong together are resampled together.
+
+        References
+        ----------
+        Efron (1979), Bootstrap methods: another look at the jackknife; Rubin (1981), The Bayesian
+        bootstrap; Field and Welsh (2007), Bootstrapping clustered data.
+
+        Examples
+        --------
+        >>> table = count(
+        ...     np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), np.array([0, 1, 0, 1]), (2, 2, 2)
+        ... )
+        >>> drawn = table.replicates(3, np.random.default_rng(0))
+        >>> drawn.shape, drawn.sum(axis=(1, 2, 3))
+        ((3, 2, 2, 2), array([4., 4., 4.]))
+        """
+        weight, squared = self.weight.ravel(), self.squared.ravel()
+        if self.clusters is not None:
+            drawn = _resampled(self.clusters, weight.size, draws, rng, smooth)
+        elif smooth:
+            parameter = weight**2 / np.where(squared > 0, squared, 1.0) + 0.5
+            usual = squared.sum() / weight.sum() if weight.any() else 1.0
+            scale = np.where(weight > 0, squared / np.where(weight > 0, weight, 1.0), usual)
+            drawn = rng.gamma(parameter, size=(draws, weight.size)) * scale
+        elif np.array_equal(self.weight, self.rows):
+            total = int(self.rows.sum())
+            drawn = rng.multinomial(total, weight / max(total, 1), size=draws).astype(float)
+        else:
+            some = weight > 0
+            drawn = np.zeros((draws, weight.size))
+            scale = squared[some] / weight[some]
+            drawn[:, some] = rng.gamma(weight[some] / scale, size=(draws, some.sum())) * scale
+        return drawn.reshape(draws, *self.weight.shape)
+
     def _clustered(
         self, hit: np.ndarray, denominator: np.ndarray, share: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +145,59 @@ class CountTable:
         with np.errstate(invalid="ignore", divide="ignore"):
             kish = np.where(sums > 0, sums**2 / np.bincount(owner, total**2, groups), 0.0)
         return np.bincount(owner, residual**2, groups), kish
+
+
+def shares(cells: np.ndarray, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return the share of some cells among others, in replicates or elsewhere.
+
+    Parameters
+    ----------
+    cells : float array, shape (..., labels, predictions)
+        Rows or weights.
+    numerator, denominator : bool arrays, shape (labels, predictions)
+        Cells that count, and cells among which they are counted.
+
+    Returns
+    -------
+    float array, shape (...)
+        Inside [0, 1]; nan where nothing is in the denominator.
+
+    Examples
+    --------
+    >>> predicted = np.array([[False, True], [False, True]])
+    >>> shares(np.array([[[3.0, 1.0], [0.0, 4.0]]]), predicted, np.ones((2, 2), bool))
+    array([0.625])
+    """
+    flat = cells.reshape(*cells.shape[:-2], -1)
+    masks = np.stack([numerator & denominator, denominator]).reshape(2, -1).T.astype(float)
+    got = flat @ masks
+    with np.errstate(invalid="ignore"):
+        return np.asarray(got[..., 0] / np.where(got[..., 1] > 0, got[..., 1], np.nan))
+
+
+def _resampled(
+    clusters: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cells: int,
+    draws: int,
+    rng: np.random.Generator,
+    smooth: bool,
+) -> np.ndarray:
+    """Return sums of the cells, shape (draws, cells), of clusters drawn with replacement."""
+    from scipy import sparse  # slow to load
+
+    names, place = np.unique(clusters[0], return_inverse=True)
+    many = len(names)
+    held = sparse.csr_array((clusters[2], (place, clusters[1])), shape=(many, cells))
+    drawn = np.empty((draws, cells))
+    step = max(1, 2_000_000 // max(many, 1))
+    for start in range(0, draws, step):
+        size = min(step, draws - start)
+        if smooth:
+            times = rng.exponential(size=(size, many))
+        else:
+            times = rng.multinomial(many, np.full(many, 1 / many), size=size).astype(float)
+        drawn[start : start + size] = (held.T @ times.T).T
+    return drawn
 
 
 def count(

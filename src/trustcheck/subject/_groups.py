@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,14 +62,27 @@ def group(frame: pd.DataFrame, by: tuple[str, ...]) -> Groups:
                 f"sensitive column {name!r} is continuous ({column.nunique()} distinct numbers);"
                 f" put it into bands first, e.g. pd.cut(X[{name!r}], [0, 25, 45, 65, 120])"
             )
-    code = np.zeros(len(frame), dtype=np.int64)
-    levels: list[list[str]] = []
-    for name in by:
-        own, names = _codes(frame[name])
-        code = code * len(names) + own
-        levels.append(names)
-    present, codes = np.unique(code, return_inverse=True)
-    return Groups(by, codes, tuple(_join(int(value), levels) for value in present))
+    code, levels = _codes(frame[by[0]]) if by else (np.zeros(len(frame), dtype=np.intp), [])
+    parts = [levels] if by else []
+    for name in by[1:]:
+        own, levels = _codes(frame[name])
+        code = code * len(levels) + own
+        parts.append(levels)
+    present, codes = _compact(code, math.prod(map(len, parts)))
+    return Groups(by, codes, tuple(_join(int(value), parts) for value in present))
+
+
+def _compact(code: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which codes below ``size`` occur, and each row's place among them."""
+    if size > max(len(code), 1):  # counting them would take longer than sorting the rows
+        present, places = np.unique(code, return_inverse=True)
+        return present, places
+    present = np.flatnonzero(np.bincount(code, minlength=size))
+    if len(present) == size:
+        return present, code
+    place = np.zeros(size, dtype=np.intp)
+    place[present] = np.arange(len(present))
+    return present, place[code]
 
 
 def printable_level(column: pd.Series, level: object, *, sensitive: bool = False) -> str:
@@ -93,12 +107,16 @@ def _codes(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Return codes in the sorted order of the printed levels, missing last."""
     import pandas as pd
 
-    raw, values = pd.factorize(column, use_na_sentinel=True)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        raw, values = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        raw, values = pd.factorize(column, use_na_sentinel=True)
     names = [str(value) for value in values]
     unique = sorted(set(names))
-    lookup = np.array([unique.index(name) for name in names] + [len(unique)], dtype=np.int64)
+    missing = len(raw) > 0 and raw.min() < 0
+    lookup = np.array([unique.index(name) for name in names] + [len(unique)], dtype=np.intp)
     codes = lookup[raw]  # -1, the mark of a missing value, takes the last place
-    return codes, ([*unique, MISSING] if (raw < 0).any() else unique)
+    return codes, ([*unique, MISSING] if missing else unique)
 
 
 def _join(code: int, levels: list[list[str]]) -> str:
