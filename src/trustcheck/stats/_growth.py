@@ -275,7 +275,8 @@ def _worlds(hits: Floats, sizes: Floats, limit: float, margin: float, uniform: F
     """True rates that could have shown the counts, one world a row, as likely as they are."""
     k = len(hits)
     _, low, high = wilson(hits, sizes, z=4.0)
-    base = np.sin(np.linspace(*np.arcsin(np.sqrt([low.min(), high.max()])), BASES)) ** 2
+    start, stop = np.arcsin(np.sqrt([low.min(), high.max()]))
+    base = np.sin(np.linspace(start, stop, BASES)) ** 2
     steps = (np.arange(GAPS) + 0.5) / GAPS * 2
     steps = steps[(np.abs(steps - 1) > margin) & (steps * limit < 1)]
     b, g = (a.ravel() for a in np.meshgrid(base, limit * steps, indexing="ij"))

@@ -155,7 +155,7 @@ class _Side(NamedTuple):
     def path(self, changed: NDArray[np.intp], z: float) -> tuple[Floats, Floats]:
         """Share, and squared reach of its upper bound, after so many misses changed."""
         hits = self.hits + self.turn * changed
-        size = self.hits + self.misses - (not self.turn) * changed
+        size = np.asarray(self.hits + self.misses - (not self.turn) * changed, dtype=float)
         missed = np.asarray(1 - hits / size)
         return 1 - missed, (missed - mid_p_low(missed, size, z)) ** 2
 
