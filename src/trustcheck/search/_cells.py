@@ -10,6 +10,8 @@ import numpy as np
 from trustcheck.search._space import Space, _numpy_dtype
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trustcheck.search._pipeline import Source, Steps
     from trustcheck.search._trees import Ensemble
 
@@ -69,6 +71,10 @@ class Grid:
     layers : tuple of int ndarray
         Nodes that test something, by depth.
     leaves : Leaves
+    pool : ndarray, shape (p, d)
+        Codes of rows to start from.
+    pool_raw : ndarray, shape (p, outputs)
+        What the trees answer them.
     """
 
     space: Space
@@ -86,6 +92,8 @@ class Grid:
     left_levels: np.ndarray
     layers: tuple[np.ndarray, ...]
     leaves: Leaves
+    pool: np.ndarray
+    pool_raw: np.ndarray
 
     @property
     def starts(self) -> np.ndarray:
@@ -143,11 +151,25 @@ class Grid:
 
     def own_cells(self, rows: np.ndarray) -> np.ndarray:
         """Return the cells that rows are in, shape (q, d); 0 where nothing is known."""
-        cells = np.zeros((len(rows), len(self.low)), dtype=np.int64)
+        return self.cells_of(rows, self.space.own[rows])
+
+    def cells_of(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Return the cells that points around rows are in, shape (q, d)."""
+        cells = np.zeros(points.shape, dtype=np.int64)
         for j, ends in enumerate(self.high):
-            own = self.space.own[rows, j]
-            cells[:, j] = self.own_level[rows, j] if self.levels[j] else np.searchsorted(ends, own)
-        return np.maximum(cells, 0)
+            if self.levels[j]:
+                mine = points[:, j] == self.space.own[rows, j]
+                known = np.nan_to_num(points[:, j]).astype(np.int64)
+                cells[:, j] = np.where(mine, self.own_level[rows, j], known)
+            else:
+                cells[:, j] = np.searchsorted(ends, points[:, j])
+            cells[:, j] = np.clip(cells[:, j], 0, max(len(ends), self.levels[j]) - 1)
+        return cells
+
+    def sums(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Return the trees' outputs at points around rows, shape (q, outputs)."""
+        leaves = self.walk(rows, self.cells_of(rows, points))
+        return self.trees.base + self.trees.nodes.value[leaves].sum(axis=1)
 
     def walk(self, rows: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """Return the leaf (as a node) of each tree that points given by cells reach, (q, trees)."""
@@ -185,7 +207,7 @@ class Grid:
         return bool(self.levels[j]) or len(self.low[j]) > 1
 
 
-def build(space: Space, steps: Steps, trees: Ensemble) -> Grid | str:
+def build(space: Space, steps: Steps, trees: Ensemble, pool: pd.DataFrame) -> Grid | str:
     """Return the cells of an ensemble around some rows, or why they cannot be drawn.
 
     Where a test turns is found by bisection over the floating point numbers themselves, through
@@ -241,7 +263,7 @@ def build(space: Space, steps: Steps, trees: Ensemble) -> Grid | str:
             high.append(np.array([np.inf]))
             node_owner[nodes] = -1
             continue
-        found = _switches(trees, steps.sources, steps.width, nodes, *ends)
+        found = _switches(trees, steps.sources, steps.precision, nodes, *ends)
         if found is None:
             return f"column {space.features[j].name!r} leaves the range of one of its steps"
         at, turns, rising[nodes] = found
@@ -259,7 +281,8 @@ def build(space: Space, steps: Steps, trees: Ensemble) -> Grid | str:
     leaves = _leaves(trees, node_owner, cut, rising, left_levels, low, level_owner)
     grid = Grid(
         space, steps, trees, encoded, tuple(low), tuple(high), tuple(levels), own_level, possible,
-        node_owner, cut, rising, left_levels, layers, leaves,
+        node_owner, cut, rising, left_levels, layers, leaves, space.encode(pool),
+        trees.raw(steps.encode(pool)),
     )  # fmt: skip
     return _verified(grid)
 
@@ -278,7 +301,7 @@ def _number(keys: np.ndarray) -> np.ndarray:
 def _switches(
     trees: Ensemble,
     sources: tuple[Source, ...],
-    width: type[np.floating[Any]],
+    precision: str,
     nodes: np.ndarray,
     first: float,
     last: float,
@@ -294,7 +317,7 @@ def _switches(
     def left(numbers: np.ndarray) -> np.ndarray:
         values = np.empty(len(numbers))
         for e, at in groups:
-            values[at] = sources[e].apply(numbers[at], width)
+            values[at] = sources[e].apply(numbers[at], precision)
         if np.isnan(values).any():
             raise ValueError
         return trees.goes_left(values, asked)

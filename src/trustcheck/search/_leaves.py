@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from trustcheck.search._cells import Grid
 
+#: Most entries (leaves by cells) that are held.
+_MOST = 60_000_000
 #: Sizes are compared with this much to spare, so that rounding never proves anything.
 SPARE = 1e-9
 
@@ -48,6 +50,8 @@ class Near:
         Whether a column's cells are intervals of numbers, in their order; else levels.
     cost, value : ndarray, shape (k,)
         Size of the change into each cell, below the radius, and its cheapest value.
+    edge, cell : int ndarray, shape (k,)
+        The grid's first cell (or level) in each of them, and the cheapest one.
     own : int ndarray, shape (c,)
         The row's own cells.
     low, high : int ndarray, shape (leaves, c)
@@ -67,6 +71,8 @@ class Near:
     ordered: np.ndarray
     cost: np.ndarray
     value: np.ndarray
+    edge: np.ndarray
+    cell: np.ndarray
     own: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -94,19 +100,27 @@ class Near:
             return np.asarray(cost.max(axis=-1, initial=0.0))
         return np.asarray(np.sqrt((cost**2).sum(axis=-1)))
 
+    def place(self, cells: np.ndarray) -> np.ndarray:
+        """Return the grid's cells (q, d) as those kept here, (q, c): the nearest, or the row's own."""
+        found = np.tile(self.own, (len(cells), 1))
+        for c, j in enumerate(self.columns):
+            edge = self.edge[self.start[c] : self.start[c + 1]]
+            at = np.clip(np.searchsorted(edge, cells[:, j], side="right") - 1, 0, None)
+            fits = self.ordered[c] | (edge[at] == cells[:, j])
+            found[:, c] = np.where(fits, self.start[c] + at, self.own[c])
+        return found
+
     def margins(self, cells: np.ndarray) -> np.ndarray:
         """Return sums for points given by one cell per column, shape (q,)."""
-        total = np.full(len(cells), self.offset)
-        for q, point in enumerate(cells):
-            alive = ((self.low <= point) & (point <= self.high)).all(axis=1)
-            if not self.ordered.all():
-                alive &= self.inside[:, point].all(axis=1)
-            total[q] += self.gain[alive].sum()
-        return total
+        return np.array([self.offset + self.gain[self.leaves_at(point)].sum() for point in cells])
+
+    def leaves_at(self, point: np.ndarray) -> np.ndarray:
+        """Return the leaf of each tree that applies at a point, shape (trees,)."""
+        return np.flatnonzero(self.inside[:, point].all(axis=1))
 
 
-def near(grid: Grid, row: int, aim: Aim, radius: float, norm: str) -> Near:
-    """Return what changes of a row smaller than a radius can reach."""
+def near(grid: Grid, row: int, aim: Aim, radius: float, norm: str) -> Near | None:
+    """Return what changes of a row smaller than a radius can reach; None if that is too much."""
     d = len(grid.low)
     free = grid.free(row)
     costs, values = [np.zeros(0)] * d, [np.zeros(0)] * d
@@ -151,6 +165,8 @@ def near(grid: Grid, row: int, aim: Aim, radius: float, norm: str) -> Near:
     at, tree, gain, low, high = at[order], tree[order], gain[order], low[order], high[order]
     lost = len(counts) < len(grid.trees.roots)  # cannot be: the row itself reaches every tree
     assert not lost
+    if len(at) * sum(len(np.unique(high[:, c])) for c in range(len(columns))) > _MOST:
+        return None
     bounds = np.flatnonzero(np.diff(tree, prepend=-1, append=-1)) if len(tree) else np.zeros(1)
     return _packed(
         grid, columns, cells, costs, values, at, low, high,
@@ -215,7 +231,8 @@ def _packed(
 ) -> Near:
     """Merge cells that no leaf left tells apart, and drop columns with one cell left."""
     used, starts = [], [0]
-    cost, value, own, lows, highs, inside, ordered = [], [], [], [], [], [], []
+    cost, value, edge, cell, own = [], [], [], [], []
+    lows, highs, inside, ordered = [], [], [], []
     for c, j in enumerate(columns):
         price, worth = costs[j][cells[c]], values[j][cells[c]]
         if grid.levels[j]:
@@ -238,6 +255,8 @@ def _packed(
         ordered.append(not grid.levels[j])
         cost.append(price[best])
         value.append(worth[best])
+        edge.append(cells[c][edges])
+        cell.append(cells[c][best])
         own.append(starts[-1] + int(np.argmin(price[best])))
         if grid.levels[j]:
             lows.append(np.full(len(at), starts[-1]))
@@ -246,8 +265,8 @@ def _packed(
         else:
             lows.append(starts[-1] + np.searchsorted(edges, low[:, c]))
             highs.append(starts[-1] + np.searchsorted(edges, high[:, c], side="right") - 1)
-            cell = starts[-1] + np.arange(len(edges))
-            inside.append((lows[-1][:, None] <= cell) & (cell <= highs[-1][:, None]))
+            flat = starts[-1] + np.arange(len(edges))
+            inside.append((lows[-1][:, None] <= flat) & (flat <= highs[-1][:, None]))
         starts.append(starts[-1] + len(edges))
     shape = (len(at), 0)
     return Near(
@@ -256,6 +275,8 @@ def _packed(
         np.array(ordered, dtype=bool),
         np.concatenate([*cost, np.zeros(0)]),
         np.concatenate([*value, np.zeros(0)]),
+        np.concatenate([*edge, np.zeros(0, dtype=np.int64)]),
+        np.concatenate([*cell, np.zeros(0, dtype=np.int64)]),
         np.array(own, dtype=np.int64),
         np.column_stack([np.zeros(shape, dtype=np.int64), *lows]),
         np.column_stack([np.zeros(shape, dtype=np.int64), *highs]),

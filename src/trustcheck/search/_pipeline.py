@@ -52,8 +52,8 @@ class Source:
     chain: tuple[Op, ...] = ()
 
     def then(self, *ops: Op) -> Source:
-        """Return the source with further steps."""
-        return replace(self, chain=self.chain + ops) if self.kind == "number" else self.unread()
+        """Return the source with further steps, which change nothing about levels."""
+        return replace(self, chain=self.chain + ops) if self.kind == "number" else self
 
     def as_levels(self) -> Source:
         """Return the same column, read level by level."""
@@ -63,21 +63,29 @@ class Source:
         """Return the same column, not understood."""
         return replace(self, kind="unread", chain=())
 
-    def apply(self, values: np.ndarray, width: type[np.floating[Any]] = np.float64) -> np.ndarray:
+    def apply(self, values: np.ndarray, precision: str = "double") -> np.ndarray:
         """Return numbers as they enter the encoded column; monotone in them.
+
+        Parameters
+        ----------
+        values : ndarray
+        precision : {"double", "single", "mixed"}
+            Mixed: single numbers, but double constants.
 
         Examples
         --------
         >>> Source((0,), "number", (Op("subtract", 1.0), Op("divide", 2.0))).apply(np.array([5.0]))
         array([2.])
         """
-        numbers = np.asarray(values, dtype=width)
+        held = np.float64 if precision == "double" else np.float32
+        constant = np.float32 if precision == "single" else np.float64
         with np.errstate(all="ignore"):
+            numbers = np.asarray(values, dtype=held)
             for name, operand in self.chain:
                 if operand is None:
                     numbers = getattr(np, name)(numbers)
                 else:
-                    numbers = _PAIRS[name](numbers, width(operand))
+                    numbers = _PAIRS[name](numbers, constant(operand)).astype(held)
         return numbers.astype(float)
 
 
@@ -95,7 +103,7 @@ class Steps:
         One per encoded column.
     send : callable
         Brings rows into the form, and under the names, that the model was given.
-    width : numpy float type
+    precision : {"double", "single", "mixed"}
         In which the steps on numbers are computed.
     """
 
@@ -103,7 +111,7 @@ class Steps:
     final: Any
     sources: tuple[Source, ...]
     send: Callable[[pd.DataFrame], Any]
-    width: type[np.floating[Any]] = np.float64
+    precision: str = "double"
 
     def native(self, frame: pd.DataFrame) -> Any:
         """Return rows as the last estimator is given them."""
@@ -363,10 +371,10 @@ def _verified(steps: Steps, frame: pd.DataFrame) -> Steps | str:
     if wanted.shape[1] != len(steps.sources):
         return "its encoded columns cannot be traced to the original columns"
     numbers = _numbers(frame, steps.sources)
-    for width in (np.float64, np.float32):
-        read = replace(steps, width=width)
+    for precision in ("double", "single", "mixed"):
+        read = replace(steps, precision=precision)
         if all(
-            _same(wanted[:, e], source.apply(numbers[source.columns[0]], width))
+            _same(wanted[:, e], source.apply(numbers[source.columns[0]], precision))
             for e, source in enumerate(steps.sources)
             if source.kind == "number" and source.columns[0] in numbers
         ):

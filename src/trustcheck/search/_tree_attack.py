@@ -9,7 +9,8 @@ checker decides), while a proof, which holds for more points than are allowed, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ import numpy as np
 
 from trustcheck.search import _cells, _pipeline, _trees
 from trustcheck.search._leaves import SPARE, Aim, Near, near
-from trustcheck.search._tree_bound import prove
+from trustcheck.search._tree_bound import Flips, prove
+from trustcheck.search._tree_descent import descend
+from trustcheck.search._tree_milp import LEAVES, TOLERANCE, solve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
     from trustcheck.search._cells import Grid
     from trustcheck.search._space import Space
 
-#: Whether changed rows, and the rows they come from, get another answer from the model itself.
-Confirm = Callable[["pd.DataFrame", np.ndarray], np.ndarray]
-
-#: Leaves looked at per row, once to prove and once for each lower radius tried.
-WORK = 20_000_000
-#: First radius tried, and steps between what is proven and what is found.
-FIRST, STEPS = 0.125, 4
+#: Leaves looked at in one proof, and nodes of the solver: counts, not seconds.
+WORK, NODES = 20_000_000, 2_000
+#: Smaller radii tried where the proof up to the flip found does not close.
+_SMALLER = (0.95, 0.85, 0.7, 0.5, 0.3)
+#: Proofs tried as flips nearer and nearer are found.
+_AGAIN = 4
+#: Rows of the reference kept to start from.
+_POOL = 500
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Found:
 
     @property
     def exact(self) -> np.ndarray:
-        """Where both meet, shape (m,)."""
-        return np.asarray(self.lower >= self.upper * (1 - 2 * SPARE))
+        """Where both meet, to the tolerance of the solver, shape (m,)."""
+        return np.asarray(self.lower >= self.upper * (1 - 2 * TOLERANCE))
 
 
 def read(
@@ -88,7 +92,11 @@ def read(
         return steps
     native = steps.native(reference)
     trees = _trees.read(steps, native, _pipeline.as_matrix(native))
-    return trees if isinstance(trees, str) else _cells.build(space, steps, trees)
+    return (
+        trees
+        if isinstance(trees, str)
+        else _cells.build(space, steps, trees, reference.iloc[:_POOL])
+    )
 
 
 def certify(
@@ -125,7 +133,7 @@ def certify(
     return np.array(
         [
             all(
-                _is_clear(near(grid, row, aim, reach, "linf"), reach, work)
+                _is_clear(near(grid, row, aim, reach, "linf"), work, Asker(grid, row, shift))
                 for aim in _aims(grid, raw[row], None if answers is None else answers[row], shift)
             )
             for row in range(len(raw))
@@ -134,8 +142,10 @@ def certify(
     )
 
 
-def _is_clear(here: Near, radius: float, work: int) -> bool:
-    found = prove(here, radius, work)
+def _is_clear(here: Near | None, work: int, asker: Asker) -> bool:
+    if here is None:
+        return False
+    found = prove(here, here.radius, work, asker.about(here))
     return found.proven and found.cells is None
 
 
@@ -144,8 +154,8 @@ def attack(
     *,
     answers: np.ndarray | None = None,
     shift: float | None = None,
-    confirm: Confirm | None = None,
     work: int = WORK,
+    nodes: int = NODES,
 ) -> Found:
     """Find the nearest flip of each row, and prove how near none is, in the norm of the space.
 
@@ -155,11 +165,9 @@ def attack(
         Of ``read``.
     answers, shift
         As for ``certify``.
-    confirm : callable, optional
-        Settles the rare points that rounding leaves in doubt; where it is not given they only
-        lower the proven end.
-    work : int
-        Most leaves looked at per search: a count, so that results are the same on every machine.
+    work, nodes : int
+        Most leaves looked at per proof, and most nodes of the solver (0: do without it): counts,
+        so that results are the same on every machine.
 
     Returns
     -------
@@ -170,7 +178,9 @@ def attack(
     found = Found(grid.space.own.copy(), np.full(m, np.inf), np.zeros(m))
     for row in range(m):
         aims = _aims(grid, raw[row], None if answers is None else answers[row], shift)
-        found.lower[row], found.upper[row] = _one(grid, row, aims, found.points, confirm, work)
+        found.lower[row], found.upper[row], found.points[row] = _one(
+            grid, row, aims, Asker(grid, row, shift), work, nodes
+        )
     return found
 
 
@@ -202,59 +212,82 @@ def _aims(grid: Grid, raw: np.ndarray, answer: Any, shift: float | None) -> list
 
 
 def _one(
-    grid: Grid, row: int, aims: list[Aim], points: np.ndarray, confirm: Confirm | None, work: int
-) -> tuple[float, float]:
-    """Return the proven and the found end for one row; put the point found in its place."""
+    grid: Grid, row: int, aims: list[Aim], asker: Asker, work: int, nodes: int
+) -> tuple[float, float, np.ndarray]:
+    """Return the proven and the found end for one row, and the point found."""
+    upper, point = np.inf, grid.space.own[row]
+    for aim in aims:
+        upper, point = descend(grid, row, aim, upper, point)
+    lower = np.inf
+    for aim in aims:
+        proven, upper, point = _close(grid, row, aim, upper, point, asker, work, nodes)
+        lower = min(lower, proven)
+    return min(lower, upper), upper, point
+
+
+def _close(
+    grid: Grid,
+    row: int,
+    aim: Aim,
+    upper: float,
+    point: np.ndarray,
+    asker: Asker,
+    work: int,
+    nodes: int,
+) -> tuple[float, float, np.ndarray]:
+    """Prove that nothing is nearer than the flip found, or find what is, or prove less."""
     norm = grid.space.norm
-    lower, upper = 0.0, np.inf
-    for radius in _ladder(grid, row, norm):
-        proven = True
-        for aim in aims:
-            here = near(grid, row, aim, min(radius, upper), norm)
-            outcome = prove(here, here.radius, work)
-            if outcome.cells is None:
-                proven &= outcome.proven
-                continue
-            point = grid.space.own[row].copy()
-            point[here.columns] = here.value[outcome.cells]
-            if outcome.sure or _holds(grid, row, point, confirm):
-                upper, points[row] = outcome.radius, point
-                proven &= outcome.proven
-            else:
-                proven = False
-        if proven:
-            lower = min(radius, upper)
-        if np.isfinite(upper) or not proven:
+    here = near(grid, row, aim, upper, norm)
+    for _ in range(_AGAIN):
+        if here is None:
             break
-    if not np.isfinite(upper) and lower == np.inf:
-        return np.inf, np.inf
-    for _ in range(STEPS):
-        if lower >= upper * (1 - SPARE) or not np.isfinite(upper):
+        outcome = prove(here, here.radius, work, asker.about(here))
+        if outcome.cells is not None and outcome.sure:
+            upper, point = outcome.radius, asker.point(here, outcome.cells)
+        if outcome.proven:
+            return outcome.radius, upper, point
+        if outcome.radius >= here.radius:
             break
-        middle = (lower + upper) / 2
-        if all(_is_clear(near(grid, row, aim, middle, norm), middle, work) for aim in aims):
-            lower = middle
-        else:
-            break
-    return lower, upper
+        here = near(grid, row, aim, upper, norm)
+    if here is not None and norm == "l2" and len(here.gain) <= LEAVES and nodes:
+        best = solve(here, nodes, asker.about(here))
+        if best.cells is not None:
+            upper, point = float(here.size(here.cost[best.cells])), asker.point(here, best.cells)
+        if best.lower > 0:
+            return best.lower, upper, point
+    for part in _SMALLER if np.isfinite(upper) else (1.0, 0.5, 0.25, 0.125):
+        radius = part * min(upper, 1.0 if np.isinf(upper) else upper)
+        if _is_clear(near(grid, row, aim, radius, norm), work // 4, asker):
+            return radius, upper, point
+    return 0.0, upper, point
 
 
-def _ladder(grid: Grid, row: int, norm: str) -> Iterator[float]:
-    """Yield growing radii, the last of which is infinite."""
-    farthest = 0.0
-    for j in np.flatnonzero(grid.free(row)):
-        cost = grid.prices(row, j)[0]
-        most = float(cost[np.isfinite(cost)].max(initial=0.0))
-        farthest = max(farthest, most) if norm == "linf" else float(np.hypot(farthest, most))
-    radius = FIRST
-    while radius <= farthest:
-        yield radius
-        radius *= 2
-    yield np.inf
+@dataclass(frozen=True, eq=False)
+class Asker:
+    """Asks the model itself about the points of one row that rounding leaves in doubt."""
 
+    grid: Grid
+    row: int
+    shift: float | None
 
-def _holds(grid: Grid, row: int, point: np.ndarray, confirm: Confirm | None) -> bool:
-    if confirm is None:
-        return False
-    rows = np.array([row])
-    return bool(confirm(grid.space.decode(rows, point[None]), rows)[0])
+    def point(self, here: Near, cells: np.ndarray) -> np.ndarray:
+        """Return the codes of a point given by cells."""
+        point = self.grid.space.own[self.row].copy()
+        point[here.columns] = here.value[cells]
+        return point
+
+    def about(self, here: Near) -> Flips:
+        """Return what says whether the point of some cells gets another answer."""
+        return lambda cells: self.flips(self.point(here, cells))
+
+    def flips(self, point: np.ndarray) -> bool:
+        """Whether a point gets another answer than the row."""
+        space, steps = self.grid.space, self.grid.steps
+        both = np.stack([space.own[self.row], point])
+        native = steps.native(space.decode(np.full(2, self.row), both))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # names of columns are no matter here
+            before, after = steps.final.predict(native)
+        if self.shift is None:
+            return bool(before != after)
+        return bool(abs(after - before) > self.shift)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from trustcheck.search._leaves import SPARE, Near
 
 #: Boxes taken up at a time.
 _BATCH = 32
+#: Points that rounding leaves in doubt and the model is asked about, in one search.
+_DOUBTS = 20
 #: What is lost without a leaf that has no substitute.
 _ALL = 1e9
 
@@ -70,7 +73,11 @@ class _Split(NamedTuple):
     cell: np.ndarray
 
 
-def prove(near: Near, radius: float, work: int) -> Outcome:
+#: Whether the model itself gives the point of some cells another answer.
+Flips = Callable[[np.ndarray], bool]
+
+
+def prove(near: Near, radius: float, work: int, flips: Flips | None = None) -> Outcome:
     """Look for a flip nearer than a radius until none can be left, or the work is done.
 
     The boxes of all leaves that meet a box of cells bound the sum of gains from above, tree by
@@ -85,35 +92,27 @@ def prove(near: Near, radius: float, work: int) -> Outcome:
     radius : float
     work : int
         Most leaves looked at: the same on every machine.
+    flips : callable, optional
+        Settles points whose sum rounding leaves in doubt; else those count as flips, not sure.
 
     Examples
     --------
     A tree of two leaves, the second of which flips the answer at a cost of 2:
 
+    >>> cells = np.array([0, 1])
     >>> near = Near(
-    ...     np.array([0]),
-    ...     np.array([0, 2]),
-    ...     np.array([True]),
-    ...     np.array([0.0, 2.0]),
-    ...     np.array([5.0, 7.0]),
-    ...     np.array([0]),
-    ...     np.array([[1], [0]]),
-    ...     np.array([[1], [0]]),
-    ...     np.array([[False, True], [True, False]]),
-    ...     np.array([0, 2]),
-    ...     np.array([1.0, -1.0]),
-    ...     0.0,
-    ...     0.0,
-    ...     3.0,
-    ...     "linf",
-    ... )
+    ...     columns=cells[:1], start=np.array([0, 2]), ordered=np.array([True]),
+    ...     cost=np.array([0.0, 2.0]), value=np.array([5.0, 7.0]), edge=cells, cell=cells,
+    ...     own=cells[:1], low=np.array([[1], [0]]), high=np.array([[1], [0]]),
+    ...     inside=np.array([[False, True], [True, False]]), tree=np.array([0, 2]),
+    ...     gain=np.array([1.0, -1.0]), offset=0.0, doubt=0.0, radius=3.0, norm="linf",
+    ... )  # fmt: skip
     >>> prove(near, 3.0, 1000).radius, prove(near, 2.0, 1000).proven
     (2.0, True)
     """
-    if near.most <= -near.doubt or not len(near.gain):
-        constant = near.offset > -near.doubt and not len(near.gain)
-        return Outcome(not constant, radius, near.own if constant else None, False, 0)
-    search = _Search(near, radius)
+    if not len(near.gain) or near.most <= -near.doubt:  # the row's own leaves, or none that flip
+        return Outcome(True, radius, None, False, 0)
+    search = _Search(near, radius, flips)
     waiting = [search.root()]
     done = 0
     while waiting and done < work:
@@ -134,8 +133,10 @@ def prove(near: Near, radius: float, work: int) -> Outcome:
 class _Search:
     """The nearest flip so far, and tables of what a split does."""
 
-    def __init__(self, near: Near, radius: float) -> None:
+    def __init__(self, near: Near, radius: float, flips: Flips | None) -> None:
         self.near = near
+        self.flips = flips
+        self.settled: dict[bytes, bool] = {}
         self.radius = radius
         self.cells: np.ndarray | None = None
         self.sure = False
@@ -232,7 +233,7 @@ class _Search:
         for b in np.flatnonzero(meets):
             cost = self.price[point[b]]
             if self.total(cost) < self.limit:
-                self._note(point[b], most[b])
+                self._note(point[b], most[b], leaf[b])
             # A nearer flip may be left where the box reaches nearer than this point.
             excess = cost - boxes.cost[b]
             widest = int(excess.argmax())
@@ -245,9 +246,19 @@ class _Search:
                 cell[b, widest] -= 1
         return _Split(column, cell[np.arange(len(column)), column]), open_still
 
-    def _note(self, point: np.ndarray, most: float) -> None:
+    def _note(self, point: np.ndarray, most: float, leaf: np.ndarray) -> None:
+        sure = bool(most > self.near.doubt)
+        if not sure and self.flips is not None:
+            # The same leaves always get the same answer, so one point speaks for all.
+            key = leaf.tobytes()
+            if key not in self.settled and len(self.settled) < _DOUBTS:
+                self.settled[key] = self.flips(point)
+            if key in self.settled:
+                if not self.settled[key]:
+                    return
+                sure = True
+        self.sure = sure
         self.radius, self.cells = float(self.near.size(self.near.cost[point])), point.copy()
-        self.sure = bool(most > self.near.doubt)
 
     def _halves(self, boxes: _Boxes, split: _Split) -> _Boxes:
         near, b = self.near, np.arange(len(boxes.cost))

@@ -11,6 +11,9 @@ import numpy as np
 
 from trustcheck.search._trees import Ensemble, Nodes
 
+#: LightGBM drops values of this size (kZeroThreshold) from the rows it predicts.
+_LIGHTGBM_ZERO = float(np.float32(1e-35))
+
 
 def read(final: Any) -> Ensemble | str:
     """Return the trees of a fitted estimator, not yet checked, or why they cannot be read."""
@@ -218,7 +221,7 @@ def _lightgbm(final: Any) -> Ensemble | str:
     nodes, roots = _join(trees)
     return Ensemble(
         nodes, roots, np.zeros(outputs), np.float64,
-        zero_is_missing=missing == {"None"}, classes=classes, link=link,
+        missing_is_zero=missing == {"None"}, zero=_LIGHTGBM_ZERO, classes=classes, link=link,
     )  # fmt: skip
 
 

@@ -57,8 +57,10 @@ class Ensemble:
         Values are rounded to it before they are compared.
     strict : bool
         Whether ``x < threshold`` goes left; else ``x <= threshold``.
-    zero_is_missing : bool
+    missing_is_zero : bool
         Whether a missing value is taken for 0.
+    zero : float
+        Values of this size, and smaller ones, are taken for 0.
     classes : int
         Number of classes; 0 for a number. Two classes and one output: the second where it is
         above 0. Otherwise the class of the largest output.
@@ -75,7 +77,8 @@ class Ensemble:
     base: np.ndarray
     width: type[np.floating[Any]]
     strict: bool = False
-    zero_is_missing: bool = False
+    missing_is_zero: bool = False
+    zero: float = 0.0
     classes: int = 0
     link: str = "identity"
     exact: bool = False
@@ -90,8 +93,10 @@ class Ensemble:
         """Whether values of the tested encoded columns go left, entry by entry."""
         with np.errstate(over="ignore"):
             held = np.asarray(values).astype(self.width)
-        if self.zero_is_missing:
+        if self.missing_is_zero:
             held = np.where(np.isnan(held), self.width(0), held)
+        if self.zero:
+            held = np.where(np.abs(held) <= self.zero, self.width(0), held)
         threshold = self.nodes.threshold[nodes]
         below = held < threshold if self.strict else held <= threshold
         return np.asarray(np.where(np.isnan(held), self.nodes.missing_left[nodes], below))
