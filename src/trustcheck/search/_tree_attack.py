@@ -201,6 +201,8 @@ def _aims(grid: Grid, raw: np.ndarray, answer: Any, shift: float | None) -> list
             for way, end in zip((1, -1), ends, strict=True)
             if np.isfinite(end)
         ]
+    if trees.classes == 1:
+        return []
     own = int(trees.decide(raw[None])[0]) if answer is None else int(answer)
     if len(raw) == 1:
         return [Aim(np.array([-1.0 if own else 1.0]), 0.0, doubt)]

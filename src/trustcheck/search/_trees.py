@@ -127,6 +127,8 @@ class Ensemble:
 
     def decide(self, raw: np.ndarray) -> np.ndarray:
         """Return the class that outputs stand for, shape (n,)."""
+        if self.classes == 1:
+            return np.zeros(len(raw), dtype=np.int64)
         if raw.shape[1] == 1:
             return (raw[:, 0] > 0).astype(np.int64)
         return np.asarray(raw.argmax(axis=1))
