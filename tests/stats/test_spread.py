@@ -12,15 +12,9 @@ def test_shares_give_the_gap_of_counts():
         k, events = int(rng.integers(2, 7)), int(rng.integers(1, 3))
         n = rng.integers(5, 300, (k, events))
         x = rng.binomial(n, rng.random((k, events)))
-
-        def ends(level, x=x, n=n):
-            # Pair by pair Wilson's, all pairs together Clopper and Pearson's (decision 11).
-            one_pair = abs(level - 0.95) < 1e-9
-            return (intervals.wilson if one_pair else intervals.clopper_pearson)(x, n, level=level)[
-                1:
-            ]
-
-        got = spread.largest_difference(x / n, ends)
+        got = spread.largest_difference(
+            x / n, lambda level, x=x, n=n: intervals.mid_p(x, n, level=level)[1:]
+        )
         want = gaps.largest_gap(x, n)
         assert (got.value, got.low, got.high) == pytest.approx(
             (want.value, want.low, want.high), abs=1e-9

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trustcheck.stats._proportions import Interval, clopper_pearson, koopman_low, wilson, z_value
+from trustcheck.stats._proportions import Interval, koopman_low, mid_p, z_value
 from trustcheck.stats.strata import together
 
 Floats = NDArray[np.float64]
@@ -50,10 +50,9 @@ def largest_contrast(
     Returns
     -------
     Largest
-        Inside [0, 1]. `high`: the largest Newcombe bound of any one comparison, since all must
-        clear a limit for it to hold. `low`: the largest lower bound that holds for all together,
-        at least 0: Newcombe's for a single comparison, else composed in his way of Clopper and
-        Pearson's ends, for Wilson's are too short so far out in the tails.
+        Inside [0, 1]. `high`: the largest upper bound of any one comparison, since all must clear
+        a limit for it to hold. `low`: the largest lower bound that holds for all together, at
+        least 0. Both are Newcombe's, of mid-p ends, as in `gaps.largest_gap`.
 
     Raises
     ------
@@ -75,8 +74,7 @@ def largest_contrast(
     known, (x1, n1, x2, n2) = _known(successes, n, other_successes, other_n)
     sides = [(x1, n1), (x2, n2)]
     joint = together(len(known), level)
-    near = [wilson(x, size, level=level) for x, size in sides]
-    wide = [(wilson if len(known) == 1 else clopper_pearson)(x, m, level=joint) for x, m in sides]
+    near, wide = ([mid_p(x, size, level=v) for x, size in sides] for v in (level, joint))
     p, q = x1 / n1, x2 / n2
     high = np.maximum(_above(p, near[0], q, near[1]), _above(q, near[1], p, near[0]))
     low = np.maximum(-_above(q, wide[1], p, wide[0]), -_above(p, wide[0], q, wide[1]))
