@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from trustcheck.stats import intervals, sequential
 
 FULL = os.environ.get("TRUSTCHECK_WORLDS") == "full"
 ALPHA, DAYS, COLUMNS = 0.05, 365, 200
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 
 
 def table(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -93,6 +95,41 @@ def delays(
     return Delays(days, dated, *covered)
 
 
+def waits(before: Draw, after: Draw, *, worlds: int = 40, day: int = 31) -> np.ndarray:
+    """Days from a change of one column to its alarm, per world; inf where there is none in 60."""
+    rng = np.random.default_rng(1)
+    state = sequential.start(before(rng, (2000, worlds)))
+    limit, found = sequential.threshold(DAYS, 1, ALPHA), np.full(worlds, np.inf)
+    for look in range(1, day + 60):
+        state = sequential.step(state, (after if look >= day else before)(rng, (500, worlds)))
+        found[(sequential.evidence(state) >= limit) & np.isinf(found)] = look - day + 1
+    return found
+
+
+def kinds() -> None:
+    """Print how long changes take that are not shifts."""
+
+    def equal(k: int) -> Draw:
+        return lambda rng, size: rng.integers(0, k, size) / k
+
+    def mixed(share: float, value: float, before: Draw) -> Draw:
+        return lambda rng, size: np.where(rng.random(size) < share, value, before(rng, size))
+
+    def without(k: int) -> Draw:
+        return lambda rng, size: rng.choice(np.delete(np.arange(k) / k, k // 2), size)
+
+    numbers: Draw = lambda rng, size: rng.normal(size=size)  # noqa: E731
+    changes = {f"{q:.0%} missing": (numbers, mixed(q, np.nan, numbers)) for q in (0.01, 0.02)}
+    for q in (0.01, 0.02, 0.05):
+        changes[f"a new level, {q:.0%}"] = equal(40), mixed(q, 0.501, equal(40))
+    changes |= {f"one of {k} levels vanishes": (equal(k), without(k)) for k in (10, 100)}
+    print("| change | median days | 90 % |")  # noqa: T201
+    for name, (before, after) in changes.items():
+        found = waits(before, after)
+        late = np.quantile(found, 0.9, method="higher")
+        print(f"| {name} | {np.median(found):.1f} | {late:.0f} |", flush=True)  # noqa: T201
+
+
 def main(blocks: int) -> None:
     """Print what the evidence page quotes."""
     print("| reference | rows a day | columns | years | with an alarm | 95 % interval |")  # noqa: T201
@@ -126,4 +163,7 @@ def main(blocks: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    if "kinds" in sys.argv:
+        kinds()
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
