@@ -62,6 +62,9 @@ def test_bank_marketing_fails_and_the_interest_rate_comes_first(bank):
     assert bank.at_most(LIMIT).status == "fail"
     assert bank.value == 1.0
     assert bank.rows[0]["column"] == "euribor3m"
+    failing = [row["column"] for row in bank.rows if row["low"] > LIMIT]
+    assert {"euribor3m", "contact", "poutcome"} <= set(failing)
+    assert "loan" not in failing
 
 
 def test_adult_train_against_test_does_not_fail():

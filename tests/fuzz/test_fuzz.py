@@ -23,7 +23,7 @@ from trustcheck.privacy import anonymity
 TASKS = ("binary", "multiclass", "regression")
 ASKED = int(os.environ.get("TRUSTCHECK_FUZZ", "0"))
 #: Probes that cost tens of milliseconds or more: asked of every eighth subject.
-DEAR = ("robustness", "fairness.proxies", "fairness.flips", "explain", "privacy.membership", "privacy.minimisation", "privacy.pii", "security", "safety.behaviour",
+DEAR = ("drift.multivariate", "drift.performance_estimate", "robustness", "fairness.proxies", "fairness.flips", "explain", "privacy.membership", "privacy.minimisation", "privacy.pii", "security", "safety.behaviour",
         "safety.fail_safe", "safety.hostile_input", "safety.slices", "reliability.calibration",
         "reliability.conformal", "reliability.metamorphic", "reliability.recovery")  # fmt: skip
 EVERY = 8

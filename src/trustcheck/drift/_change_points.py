@@ -13,7 +13,10 @@ from trustcheck.stats import change_points as found_in
 from trustcheck.types import Measurement, NotMeasurable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from trustcheck.subject import Subject
+    from trustcheck.subject._schema import Feature
 
 #: Fewest rows, fewest on either side of a change, and the share of rows that is.
 FEWEST, FEWEST_ASIDE, ASIDE = 100, 20, 0.05
@@ -91,11 +94,11 @@ def _changed(
 ) -> tuple[_column.Compared, str | None]:
     """Return how much a column changed, and a note if it came alive or fell silent."""
     column = subject.data.column(name).iloc[order].reset_index(drop=True)
-    codes, ordered = _codes(column, subject.schema[str(name)])
+    codes, ordered, moved = _codes(column, subject.schema[str(name)])
     aside = max(FEWEST_ASIDE, int(ASIDE * len(codes)))
     split = found_in.change_point(codes[::2], ordered=ordered, fewest=aside // 2).row
     row = found_in.change_point(codes, ordered=ordered, fewest=aside).row
-    alive = _alive(column)
+    alive = _alive(moved, len(codes))
     note = None
     if alive is not None:
         row, said = alive
@@ -110,34 +113,32 @@ def _changed(
     return _column.Compared(found.name, found.distance, {**head, **place, **cells}), note
 
 
-def _codes(column: Any, feature: Any) -> tuple[np.ndarray, bool]:
-    """Return small codes of a column's values, and whether neighbours are near."""
+def _codes(column: pd.Series, feature: Feature) -> tuple[np.ndarray, bool, np.ndarray]:
+    """Return small codes of a column's values, whether neighbours are near, and where they change."""
     import pandas as pd
 
     numbers = _read.as_floats(column, feature)
     if numbers is not None:
-        return found_in.bins_of(numbers), True
+        gone = np.isnan(numbers)
+        same = (numbers[1:] == numbers[:-1]) | (gone[1:] & gone[:-1])
+        return found_in.bins_of(numbers), True, np.flatnonzero(~same)
     codes = pd.factorize(column, use_na_sentinel=False)[0]
     counts = np.bincount(codes)
     # The rarest levels are one: many rows are needed to see them change.
     place = np.empty(len(counts), dtype=np.int64)
     place[np.argsort(-counts, kind="stable")] = np.minimum(np.arange(len(counts)), 31)
-    return place[codes], False
+    return place[codes], False, np.flatnonzero(codes[1:] != codes[:-1])
 
 
-def _alive(column: Any) -> tuple[int, str] | None:
+def _alive(moved: np.ndarray, n: int) -> tuple[int, str] | None:
     """Return the row from which on a constant column varies, or a varying one is constant."""
-    import pandas as pd
-
-    codes = pd.factorize(column, use_na_sentinel=False)[0]
-    n = len(codes)
-    moved = np.flatnonzero(codes[1:] != codes[:-1])
     if moved.size < 2:
         return None
     first, last = int(moved[0]) + 1, int(moved[-1]) + 1
-    # As long a run, with so many changes after it, is no chance: they would be met within it.
-    if first >= FEWEST_ASIDE and moved.size * first > 10 * (n - first):
+    # A value left and come back to is two changes: were they as frequent before, so long a run
+    # without one would have a probability below exp(-10).
+    if first >= FEWEST_ASIDE and moved.size * first > 20 * (n - first):
         return first, "is constant before row {} and varies from there on"
-    if n - last >= FEWEST_ASIDE and moved.size * (n - last) > 10 * last:
+    if n - last >= FEWEST_ASIDE and moved.size * (n - last) > 20 * last:
         return last, "varies before row {} and is constant from there on"
     return None
