@@ -7,7 +7,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 WAYS = [(380, "light"), (380, "dark"), (1400, "light"), (1400, "dark")]
 
 
-@pytest.mark.parametrize("name", ["real", "hostile", "largest", "history"])
+@pytest.mark.parametrize("name", ["real", "hostile", "largest"])
 def test_a_page_is_quiet_and_fits_its_window(name, pages, visit):
     for width, theme in WAYS:
         page, heard = visit(pages[name], width, theme)
@@ -18,9 +18,9 @@ def test_a_page_is_quiet_and_fits_its_window(name, pages, visit):
         page.context.close()
 
 
-@pytest.mark.parametrize("name", ["real", "hostile", "history"])
+@pytest.mark.parametrize("name", ["real", "hostile"])
 def test_axe_finds_nothing_serious(name, pages, visit, serious):
-    for width, theme in WAYS[1:3] if name != "hostile" else WAYS[1:2]:
+    for width, theme in WAYS[1:3] if name == "real" else WAYS[1:2]:
         page, _ = visit(pages[name], width, theme, bypass_csp=True)  # to let axe in
         page.evaluate(OPEN)
         assert serious(page) == []
