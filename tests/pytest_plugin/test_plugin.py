@@ -42,8 +42,8 @@ def test_a_failure_shows_groups_interval_limit_and_what_would_settle_it(project,
     said = lines(run(*CREDIT, "-k", "credit and demographic or odds"))
     number = r"[\d.]+"
     for wanted in (
-        rf"fail: gap {number} \(95 % interval {number} to {number}, n = 600\); asked: at most 0.1"
-        r" between 'm' and 'f'",
+        rf"fail: gap {number} \(95 % interval {number} to {number}, n = 600\); asked: at most 0.1",
+        r"between 'm' and 'f' \[fairness",
         r"✗ FAIL: Demographic parity   fairness.demographic_parity\[by=sex\]",
         r"  Do groups get the favourable prediction equally often\?",
         rf"  measured  gap {number} \(95 % interval {number} to {number}\), 600 rows",
