@@ -196,6 +196,7 @@ def test_a_newer_store_is_refused_with_the_remedy(store_url, monkeypatch):
         ("postgresql://ann:pl4nted-pw@127.0.0.1:1/db", "cannot be used"),
         ("postgresql://ann:pl4nted-pw@host:port/db", "cannot be read"),
         ("postgresql://ann:pl4nted@pw@127.0.0.1:1/db", "cannot be used"),
+        ("postgresql://ann@127.0.0.1:1/db?password=pl4nted-pw", "cannot be used"),
         ("sqlite://", "in memory"),
         (".", "is a folder"),
     ],
@@ -248,7 +249,7 @@ def test_sqlite_waits_for_the_disk(tmp_path):
 
 
 def test_secrets_are_masked_in_every_spelling(monkeypatch):
-    monkeypatch.setattr(_secrets, "_known", set())
+    monkeypatch.setattr(_secrets, "_known", {})
     monkeypatch.setenv("WAREHOUSE_TOKEN", "t0ken/with+signs")
     monkeypatch.setenv("COLOUR", "blue paint")
     _secrets.remember_url("postgresql://ann:p%2Fw0rd@host/db")

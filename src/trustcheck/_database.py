@@ -8,14 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trustcheck._secrets import remember_url
+from trustcheck._secrets import remember, remember_url
 from trustcheck.types import InputError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 WAIT = 60  # seconds a writer waits for another one
-LOCK = 0x7473_6368  # PostgreSQL: the advisory lock that migrations hold
+LOCK = 0x7473_6368  # PostgreSQL: the advisory lock that writers of runs and tables hold
 
 
 def engine_of(url: str | PathLike[str], *, create: bool) -> sa.Engine:
@@ -34,6 +34,9 @@ def engine_of(url: str | PathLike[str], *, create: bool) -> sa.Engine:
             "the store's URL cannot be read; write a path, or"
             " postgresql://user:password@host:port/name with %-escapes for special characters"
         ) from None
+    for name in ("password", "sslpassword"):
+        for value in made.normalized_query.get(name, ()):
+            remember(value)
     kind = made.get_backend_name()
     if kind == "sqlite":
         return _sqlite_engine(made, create=create)

@@ -19,13 +19,13 @@ _IN_TEXT = re.compile(
     r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s&;,'\"]+)"
 )
 _SHORTEST = 4  # shorter values would turn ordinary text into marks
-_known: set[str] = set()
+_known: dict[str, str] = {}  # and where each came from
 
 
-def remember(value: str) -> None:
+def remember(value: str, source: str = "a URL") -> None:
     """Treat a text as a secret from now on."""
     if len(value) >= _SHORTEST:
-        _known.add(value)
+        _known[value] = source
 
 
 def remember_url(url: str) -> None:
@@ -37,18 +37,19 @@ def remember_url(url: str) -> None:
             remember(part)
 
 
-def known() -> list[str]:
-    """Return every secret there is, in every spelling a URL may give it, longest first.
+def known() -> dict[str, str]:
+    """Return every secret, in every spelling a URL may give it, longest first, and its source.
 
     Those of the environment are known by the names of their variables.
     """
-    secrets = {
-        value
+    secrets = _known | {
+        value: name
         for name, value in os.environ.items()
         if SECRET_NAME.search(name) and len(value) >= _SHORTEST and not Path(value).exists()
-    } | _known
+    }
     spellings = (str, quote, unquote, quote_plus, lambda value: quote(value, safe=""))
-    return sorted({spell(value) for value in secrets for spell in spellings}, key=len, reverse=True)
+    spelt = {spell(value): source for value, source in secrets.items() for spell in spellings}
+    return dict(sorted(spelt.items(), key=lambda item: -len(item[0])))
 
 
 def masked(text: str) -> str:

@@ -233,6 +233,7 @@ class Store:
             "report": zlib.compress(json.dumps(data, sort_keys=True).encode()),
         }
         with self._writing() as db:
+            self._one_at_a_time(db)  # or two first runs would both be accepted
             added = db.execute(
                 self._insert(runs, **line).on_conflict_do_nothing().returning(runs.c.number)
             ).scalar()
@@ -303,6 +304,7 @@ class Store:
 
         runs = self._tables["runs"]
         with self._writing() as db:
+            self._one_at_a_time(db)
             name = db.scalar(sa.select(runs.c.name).where(runs.c.number == number))
             if name is None:
                 raise InputError(f"there is no run {number} in {self.url}")
@@ -333,6 +335,13 @@ class Store:
         with self._told(), writer.begin() as db:
             yield db
 
+    def _one_at_a_time(self, db: sa.Connection) -> None:
+        """Wait for other writers of runs and tables; SQLite has only one at a time anyway."""
+        import sqlalchemy as sa
+
+        if not self._sqlite:
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what the database says into one sentence without its secrets."""
@@ -357,8 +366,7 @@ class Store:
             if there and db.scalar(sa.select(version.c.version)) == len(MIGRATIONS):
                 return
         with self._writing() as db:
-            if not self._sqlite:
-                db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            self._one_at_a_time(db)
             version.create(db, checkfirst=True)
             have = db.scalar(sa.select(version.c.version))
             if have is None:

@@ -104,7 +104,7 @@ def _expanded(content: Mapping[str, Any], where: _Where) -> dict[str, Any]:
                     )
                 )
             elif hidden:
-                remember(got)
+                remember(got, name)
             return got or ""
 
         filled = _VARIABLE.sub(variable, value)

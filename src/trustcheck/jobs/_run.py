@@ -153,11 +153,12 @@ def _refuse_secrets(report: Report) -> None:
     from trustcheck.report._json import dumps
 
     text = dumps(report).decode("utf-8")
-    if any(secret in text for secret in known() if len(secret) >= 8):
-        raise InputError(
-            "the report would hold a secret of the environment (in a name, a column or a level),"
-            " so nothing was written; rename it, or drop the column"
-        )
+    for secret, source in known().items():
+        if len(secret) >= 8 and secret in text:
+            raise InputError(
+                f"the report would hold the value of {source} (in a name, a column or a level), so"
+                " nothing was written; rename it, or drop the column"
+            )
 
 
 # The ratchet -------------------------------------------------------------------------------------
