@@ -59,6 +59,7 @@ def test_a_shift_is_found_in_19_of_20_worlds_and_its_clean_twin_is_quiet():
     still = [drift.label_shift(world(s, [0.5, 0.5]), held_out=True) for s in range(20)]
     assert sum(f.at_most(0.10).status == "fail" for f in moved) >= 19
     assert sum(f.low == 0 for f in still) >= 18
+    assert sum(f.low <= 0.05 for f in still) == 20
     row = moved[0].rows[0]
     assert row["low"] <= row["observed"] <= row["high"]
 

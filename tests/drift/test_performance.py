@@ -104,6 +104,8 @@ def test_it_refuses_where_the_reference_says_nothing():
     forest = RandomForestClassifier(20, random_state=0).fit(X[:300], y[:300])
     learnt = tc.Subject(forest, X[300:], y[300:], reference=(X[:300], y[:300]))
     assert "held_out=True" in drift.performance_estimate(learnt).reason
+    unlabelled = tc.Subject(forest, X[300:], reference=(X[:300], y[:300]))
+    assert "Memory" in " ".join(drift.performance_estimate(unlabelled).notes)
     few = tc.Subject(Fixed(), X[:20], reference=(X, y), task="binary")
     assert "100 rows" in HELD_OUT.run(few).reason
 
@@ -171,6 +173,7 @@ def test_the_order_of_rows_changes_nothing():
         reference=(subject.reference.X.to_numpy(), subject.reference.truth), seed=7,
     )  # fmt: skip
     one, other = HELD_OUT.run(subject), HELD_OUT.run(again)
+    assert one == HELD_OUT.run(subject)
     for name, estimate in one.metrics.items():
         twin = other.metrics[name]
         assert (estimate.value, estimate.low) == pytest.approx((twin.value, twin.low), abs=1e-12)
