@@ -57,3 +57,21 @@ def test_without_labels_of_the_reference_it_is_skipped_with_the_remedy():
     found = generalisation(tc.Subject(LogisticRegression().fit(X, y), X, y, reference=X))
     assert found.status == "skipped"
     assert "reference=(X, y)" in found.reason
+
+
+@pytest.mark.parametrize("where", ["given", "reference", "weights"])
+def test_one_true_class_is_an_honest_skip(where):
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(100, 2)), np.tile([0, 1], 50)
+    one = np.ones(100, int)
+    model = LogisticRegression().fit(X, y)
+    subject = tc.Subject(
+        model,
+        X,
+        one if where == "given" else y,
+        reference=(X, one if where == "reference" else y),
+        sample_weight=y if where == "weights" else None,
+    )
+    found = generalisation(subject)
+    assert found.status == "skipped"
+    assert "other class" in found.reason

@@ -99,6 +99,12 @@ def _skill(
         if not baseline.any():
             raise NotMeasurable("every true value is the same, so there is nothing to explain")
         return skill.squared_skill(truth - predicted, baseline, weights=weights, clusters=clusters)
+    known = truth if weights is None else truth[weights > 0]
+    if len(np.unique(known)) < 2:
+        raise NotMeasurable(
+            "every true class is the same in the given rows or in the reference, so skill cannot be"
+            " told from guessing it; give rows of the other class too"
+        )
     return skill.weighted_skill(
         truth, predicted, len(subject.classes), weights=weights, clusters=clusters
     )

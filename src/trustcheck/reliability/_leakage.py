@@ -246,7 +246,8 @@ def _skill(
     each = np.maximum(table.sum(axis=0), 1)
     # The class a level is most typical of; a level never met says what is commonest.
     rule = np.where(table.any(axis=1), (table / each).argmax(axis=1), int(each.argmax()))
-    if len(np.unique(subject.truth)) < 2:
+    counted = subject.truth if subject.weights is None else subject.truth[subject.weights > 0]
+    if len(np.unique(counted)) < 2:
         return None
     return skill.weighted_skill(
         subject.truth, rule[present], k, weights=subject.weights, clusters=subject.clusters,
