@@ -186,3 +186,16 @@ def test_a_proven_line_is_drawn_under_the_attacked_one(make_finding):
     assert str(picture).count("<polyline") == 2
     assert str(picture).count("<polygon") == 3  # two bands, and what lies between the lines
     assert "between verified and" in picture.caption
+
+
+def test_without_ends_the_headlines_own_column_is_drawn(make_finding):
+    rows = (
+        {"kind": "a", "tried": 6, "silent": 2, "named": 0},
+        {"kind": "b", "tried": 6, "silent": 5, "named": 1},
+    )
+    made = make_finding(
+        rows=rows, picture="bars", headline="silent", metrics={"silent": Estimate(0.5, 0.5, 0.5, 2)}
+    )
+    assert "a 2; b 5" in parsed(room.picture(made)).find(f"{SVG}desc").text
+    other = make_finding(rows=rows, picture="bars")
+    assert "a 0; b 1" in parsed(room.picture(other)).find(f"{SVG}desc").text

@@ -186,7 +186,7 @@ def test_at_most_fifty_rows_are_shown_and_the_rest_is_stated(make_report, make_f
     assert "the first 50 of 60" in said
     assert "<bdi>g49</bdi>" in said
     assert "<bdi>g50</bdi>" not in said
-    assert "The first 20 of 60 are drawn" in said
+    assert "The first 12 of 60 are drawn" in said
 
 
 def test_an_empty_report_is_a_page(make_report):

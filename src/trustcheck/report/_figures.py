@@ -20,7 +20,7 @@ from trustcheck.types import Finding, InputError, Requirement, Row, Scalar
 MOST_ROWS = 20
 _WIDTH = 400.0
 _SERIES = 5
-_STACKED = 22  # cells of the longest label that stands beside its line
+_STACKED = 24  # cells of the longest label that stands beside its line
 _DASHES = (None, "6 3", "2 3", "8 3 2 3", "1 4")
 
 
@@ -86,7 +86,7 @@ def picture(
     if finding.picture not in ("intervals", "curve", "bars") or most < 1:
         return None
     names = columns(finding.rows)
-    shape = _columns(names, finding.rows)
+    shape = _columns(names, finding.rows, finding.headline)
     if shape is None:
         return None
     label, x, value = shape
@@ -140,8 +140,14 @@ def _by_name(rows: Sequence[Row]) -> bool:
     return len(distinct) > 1 and distinct == sorted(distinct)
 
 
-def _columns(names: Sequence[str], rows: Sequence[Row]) -> tuple[list[str], str | None, str] | None:
-    """Return the columns of labels, of x, and of the value: the last number before its ends."""
+def _columns(
+    names: Sequence[str], rows: Sequence[Row], headline: str
+) -> tuple[list[str], str | None, str] | None:
+    """Return the columns of labels, of x, and of the value.
+
+    The value is the last number before its ends; where there are none, the headline's own column,
+    else the last number.
+    """
     bounds = {"low", "high"}
     numeric = [n for n in names if n not in bounds and _is(rows, n, number_like=True)]
     labels = [n for n in names if n not in bounds and _is(rows, n, number_like=False)]
@@ -151,7 +157,7 @@ def _columns(names: Sequence[str], rows: Sequence[Row]) -> tuple[list[str], str 
     if "low" in names:
         place = names.index("low")
         before = [n for n in numeric if names.index(n) < place] or numeric
-    value = before[-1]
+    value = headline if headline in numeric and "low" not in names else before[-1]
     x = next((n for n in numeric if n != value), None)
     return labels, x, value
 

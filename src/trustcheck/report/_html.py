@@ -48,7 +48,7 @@ class Room:
 
 # The first that fits is taken.
 _ROOMS = (
-    Room(50, 20), Room(25, 20), Room(15, 12), Room(8, 8), Room(4, 4), Room(2, 0, 4), Room(0, 0, 2),
+    Room(50, 12), Room(25, 12), Room(15, 12), Room(8, 8), Room(4, 4), Room(2, 0, 4), Room(0, 0, 2),
     Room(0, 0, 0),
 )  # fmt: skip
 
