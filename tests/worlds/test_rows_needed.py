@@ -4,6 +4,8 @@ import fairness_rows
 import fairness_worlds as worlds
 import numpy as np
 
+from trustcheck.stats import intervals
+
 
 @lru_cache(maxsize=1)
 def told():
@@ -17,11 +19,15 @@ def test_after_the_rows_asked_for_four_of_five_open_verdicts_are_settled():
 
 
 def test_the_median_of_rows_asked_for_is_at_most_twice_the_oracles():
-    rows, oracle = (np.array([getattr(t, a) for t in told()]) for a in ("rows", "oracle"))
-    assert np.median(rows) <= 2 * np.median(oracle)
+    both = np.array([(verdict.rows, verdict.oracle) for verdict in told()])
+    again = np.random.default_rng(0).integers(0, len(both), (1000, len(both)))
+    rows, oracle = np.median(both[again], axis=1).T
+    # A part of the worlds may lie above by chance, the whole may not.
+    assert np.quantile(rows / oracle, 0.5 if worlds.FULL else 0.025) <= 2
 
 
 def test_the_oracle_settles_what_it_wants_to():
+    # At the level of one test in a thousand: a hundred worlds are few.
     settled = np.array([verdict.oracle_resolved for verdict in told()])
-    low, high = worlds.within(settled.sum(), len(settled))
-    assert low <= 0.8 <= high or abs(settled.mean() - 0.8) < 0.02
+    _, low, high = intervals.clopper_pearson(settled.sum(), len(settled), level=0.999)
+    assert low <= 0.8 <= high
