@@ -296,3 +296,26 @@ def test_only_columns_that_may_change_have_to_be_readable():
     for row in range(20):
         size = by_asking(model, grid, row, lambda answers, own=base[row]: answers != own)
         assert found.upper[row] == pytest.approx(size)
+
+
+def test_whole_numbers_encoded_one_by_one_and_one_hot_columns_of_the_user():
+    frame, score = mixed_table()
+    frame = frame[["a", "whole"]].join(pd.get_dummies(frame["job"], prefix="job", dtype=float))
+    y = (score + (frame["whole"] % 3 == 1) > 1).astype(int)
+    onehot = OneHotEncoder(handle_unknown="ignore")
+    model = make_pipeline(
+        make_column_transformer((onehot, ["whole"]), remainder=StandardScaler()),
+        GradientBoostingClassifier(n_estimators=12, random_state=0),
+    ).fit(frame, y)
+    rows = frame[:8].reset_index(drop=True)
+    schema = Schema.infer(frame)
+    assert schema.one_hot
+    space = Space.of(rows, schema, norm="l2", category=0.5)
+    grid = _tree_attack.read(model, space, frame)
+    found, base = _tree_attack.attack(grid), model.predict(rows)
+    for row in range(len(rows)):
+        size = by_asking(model, grid, row, lambda answers, own=base[row]: answers != own)
+        assert found.upper[row] == pytest.approx(size)
+    assert found.exact.all()
+    changed = space.decode(np.arange(len(rows)), found.points)
+    assert (changed.filter(like="job_").sum(axis=1) == 1).all()

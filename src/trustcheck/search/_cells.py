@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FAR = 1e300
 #: Most numbers kept for the boxes of all leaves.
 _MOST = 200_000_000
+#: Most whole numbers that are told apart where each is encoded by itself.
+_MOST_NUMBERS = 256
 #: Points at the very edges of cells on which the trees are compared with the library.
 _EDGES = 256
 
@@ -57,7 +59,9 @@ class Grid:
         Per feature: least and greatest value of each cell, for numbers; empty for categories.
     levels : tuple of int
         Per feature: number of levels, for categories; 0 for numbers. Levels of the rows that the
-        schema does not know come last.
+        schema does not know come last. Whole numbers that are encoded one by one count as levels.
+    numbers : tuple of ndarray
+        Per feature: those numbers; empty for others.
     own_level : int ndarray, shape (m, d)
         The rows' own levels; -1 for numbers.
     possible : bool ndarray, shape (all levels,)
@@ -84,6 +88,7 @@ class Grid:
     low: tuple[np.ndarray, ...]
     high: tuple[np.ndarray, ...]
     levels: tuple[int, ...]
+    numbers: tuple[np.ndarray, ...]
     own_level: np.ndarray
     possible: np.ndarray
     column: np.ndarray
@@ -112,10 +117,16 @@ class Grid:
             Codes of the space.
         """
         space = self.space
+        start = self.starts[j]
+        if len(self.numbers[j]):
+            value = self.numbers[j]
+            cost = np.abs(value - space.own[row, j]) / space.scale[j]
+            possible = self.possible[start : start + len(value)]
+            inside = (value >= space.low[row, j]) & (value <= space.high[row, j])
+            return np.where((possible & inside) | (cost == 0), cost, np.inf), value
         if self.levels[j]:
             value = np.arange(self.levels[j], dtype=float)
             cost = np.full(len(value), float(np.broadcast_to(space.category, len(self.low))[j]))
-            start = self.starts[j]
             known = np.arange(len(value)) < len(space.features[j].levels)
             cost[~(known & self.possible[start : start + len(value)])] = np.inf
             own = self.own_level[row, j]
@@ -157,7 +168,9 @@ class Grid:
         """Return the cells that points around rows are in, shape (q, d)."""
         cells = np.zeros(points.shape, dtype=np.int64)
         for j, ends in enumerate(self.high):
-            if self.levels[j]:
+            if len(self.numbers[j]):
+                cells[:, j] = np.searchsorted(self.numbers[j], points[:, j])
+            elif self.levels[j]:
                 mine = points[:, j] == self.space.own[rows, j]
                 known = np.nan_to_num(points[:, j]).astype(np.int64)
                 cells[:, j] = np.where(mine, self.own_level[rows, j], known)
@@ -218,6 +231,7 @@ def build(space: Space, steps: Steps, trees: Ensemble, pool: pd.DataFrame) -> Gr
     place = {names.index(column): j for column, j in space.owners.items()}
     used = np.unique(trees.nodes.feature[trees.nodes.feature >= 0])
     owner = np.full(len(steps.sources), -1)
+    by_level = np.zeros(len(space.features), dtype=bool)
     for e in used:
         source = steps.sources[e]
         moving = [column for column in source.columns if column in place]
@@ -226,21 +240,23 @@ def build(space: Space, steps: Steps, trees: Ensemble, pool: pd.DataFrame) -> Gr
         j = place[moving[0]]
         if source.kind == "unread" or len(source.columns) > 1:
             return f"column {names[moving[0]]!r} passes a step that cannot be read"
-        if source.kind == "levels" and not space.categorical[j]:
-            return f"column {names[moving[0]]!r} holds numbers that are encoded level by level"
         owner[e] = j
+        by_level[j] |= source.kind == "levels" and not space.categorical[j]
     encoded = steps.encode(space.frame)
     d = len(space.features)
     node_owner = np.where(trees.nodes.feature >= 0, owner[trees.nodes.feature], -1)
     cut = np.zeros(len(node_owner), dtype=np.int64)
     rising = np.ones(len(node_owner), dtype=bool)
-    low, high, levels = [], [], []
+    low, high, levels, numbers = [], [], [], []
     own_level = np.full(space.own.shape, -1)
     tables: list[np.ndarray] = []
     for j in range(d):
         nodes = np.flatnonzero(node_owner == j)
-        if space.categorical[j] and len(nodes):
-            table, own_level[:, j], sound = _table(space, steps, encoded, j, owner)
+        numbers.append(_whole_numbers(space, j) if by_level[j] else np.zeros(0))
+        if by_level[j] and not len(numbers[j]):
+            return f"column {space.features[j].name!r} holds numbers that are encoded one by one"
+        if (space.categorical[j] or by_level[j]) and len(nodes):
+            table, own_level[:, j], sound = _table(space, steps, encoded, j, owner, numbers[j])
             if not sound:
                 return f"column {space.features[j].name!r} is encoded differently from row to row"
             tables.append(table)
@@ -280,8 +296,8 @@ def build(space: Space, steps: Steps, trees: Ensemble, pool: pd.DataFrame) -> Gr
         return f"its {trees.leaves} leaves over {d} columns are too many"
     leaves = _leaves(trees, node_owner, cut, rising, left_levels, low, level_owner)
     grid = Grid(
-        space, steps, trees, encoded, tuple(low), tuple(high), tuple(levels), own_level, possible,
-        node_owner, cut, rising, left_levels, layers, leaves, space.encode(pool),
+        space, steps, trees, encoded, tuple(low), tuple(high), tuple(levels), tuple(numbers),
+        own_level, possible, node_owner, cut, rising, left_levels, layers, leaves, space.encode(pool),
         trees.raw(steps.encode(pool)),
     )  # fmt: skip
     return _verified(grid)
@@ -337,8 +353,21 @@ def _switches(
     return _number(low)[back], (starts_left != ends_left)[back], starts_left[back]
 
 
+def _whole_numbers(space: Space, j: int) -> np.ndarray:
+    """Return all values of a feature that holds few whole numbers; none if it does not."""
+    free = space.free[:, j]
+    low, high = space.low[free, j].min(initial=_FAR), space.high[free, j].max(initial=-_FAR)
+    whole = space.whole[j] and (space.own[free, j] % 1 == 0).all() and high - low < _MOST_NUMBERS
+    return np.arange(np.ceil(low), np.floor(high) + 1) if whole and free.any() else np.zeros(0)
+
+
 def _table(
-    space: Space, steps: Steps, encoded: np.ndarray, j: int, owner: np.ndarray
+    space: Space,
+    steps: Steps,
+    encoded: np.ndarray,
+    j: int,
+    owner: np.ndarray,
+    numbers: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return the encoded values of each level, the rows' own levels, and whether they agree.
 
@@ -347,13 +376,14 @@ def _table(
     feature, own = space.features[j], space.own[:, j]
     mine = np.flatnonzero(owner == j)
     rows = np.flatnonzero(space.free[:, j])
-    known = len(feature.levels)
+    values = numbers if len(numbers) else np.arange(len(feature.levels))
+    known = len(values)
     table = np.full((known, len(mine)), np.inf)
     codes = np.full(len(own), -1)
     if not len(rows):
         return table, codes, True
     points = np.tile(space.own[rows[0]], (known, 1))
-    points[:, j] = np.arange(known)
+    points[:, j] = values
     frame = space.decode(np.full(known, rows[0]), points)
     try:
         table = steps.encode(frame)[:, mine]
@@ -363,12 +393,13 @@ def _table(
                 table[level] = steps.encode(frame.iloc[[level]])[0, mine]
             except Exception:  # noqa: BLE001, S112
                 continue
-    seen = rows[own[rows] >= 0]
-    codes[seen] = own[seen].astype(np.int64)
+    seen = rows if len(numbers) else rows[own[rows] >= 0]
+    codes[seen] = np.searchsorted(values, own[seen])
     sound = _equal(table[codes[seen]], encoded[np.ix_(seen, mine)])
-    extra = rows[own[rows] < 0]
+    extra = np.setdiff1d(rows, seen)
     if len(extra):
-        names = space.frame[feature.name].iloc[extra].astype(str).to_numpy()
+        columns = [column for column, place in space.owners.items() if place == j]
+        names = space.frame[columns].iloc[extra].astype(str).agg("|".join, axis=1).to_numpy()
         _, first, back = np.unique(names, return_index=True, return_inverse=True)
         more = encoded[np.ix_(extra[first], mine)]
         sound = sound and _equal(more[back], encoded[np.ix_(extra, mine)])

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 #: Leaves looked at in one proof, and nodes of the solver: counts, not seconds.
 WORK, NODES = 20_000_000, 2_000
-#: Smaller radii tried where the proof up to the flip found does not close.
-_SMALLER = (0.95, 0.85, 0.7, 0.5, 0.3)
+#: Smaller radii tried where the proof up to the flip found does not close, and steps between the
+#: first that does and the one before.
+_SMALLER, _BETWEEN = (0.98, 0.9, 0.75, 0.5, 0.3, 0.15, 0.05), 2
 #: Proofs tried as flips nearer and nearer are found.
 _AGAIN = 4
 #: Rows of the reference kept to start from.
@@ -257,11 +258,18 @@ def _close(
             upper, point = float(here.size(here.cost[best.cells])), asker.point(here, best.cells)
         if best.lower > 0:
             return best.lower, upper, point
-    for part in _SMALLER if np.isfinite(upper) else (1.0, 0.5, 0.25, 0.125):
-        radius = part * min(upper, 1.0 if np.isinf(upper) else upper)
-        if _is_clear(near(grid, row, aim, radius, norm), work // 4, asker):
-            return radius, upper, point
-    return 0.0, upper, point
+    top = upper if np.isfinite(upper) else 1.0
+    low, high = 0.0, top
+    for part in _SMALLER:
+        if _is_clear(near(grid, row, aim, part * top, norm), work // 4, asker):
+            low = part * top
+            break
+        high = part * top
+    for _ in range(_BETWEEN if low else 0):
+        middle = (low + high) / 2
+        clear = _is_clear(near(grid, row, aim, middle, norm), work // 4, asker)
+        low, high = (middle, high) if clear else (low, middle)
+    return low, upper, point
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from trustcheck.search._leaves import SPARE, Near
 #: Boxes taken up at a time.
 _BATCH = 32
 #: Points that rounding leaves in doubt and the model is asked about, in one search.
-_DOUBTS = 20
+_DOUBTS = 100
 #: What is lost without a leaf that has no substitute.
 _ALL = 1e9
 
