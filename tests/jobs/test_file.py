@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 import trustcheck as tc
-from trustcheck import jobs
+from trustcheck import _secrets, jobs
 from trustcheck.cli import main
 
 from .conftest import JOB
@@ -39,8 +39,9 @@ def refused(folder, old, new):
         ("[reference]", "[context]", "job.toml:13: [context] has no key 'path': it belongs into [model]"),
         ("[model]", "[model", "job.toml:4: not valid TOML"),
         ('"fairness.demographic_parity"', '"fairness.parity"', "job.toml:2: there is no probe or pillar 'fairness.parity'; did you mean"),
-        ('"history.db"', '"${NO_SUCH_PLACE}"', "job.toml:19: the environment has no variable NO_SUCH_PLACE"),
+        ('"history.db"', '"${NO_SUCH_PLACE}"', "job.toml:19: the environment has no NO_SUCH_PLACE"),
         ('"history.db"', '"h.db"\nkey = 2026-11-05', "job.toml:20: history.key: must be a text in quotes"),
+        ("[history]", '[ratchet]\nlimits = { "fairness.x" = 0.1 }\n[history]', "job.toml:19: there is no probe or pillar 'fairness.x'"),
         ("[history]", "[monitor]\nalpha = 1.5\n[history]", "job.toml:19: monitor.alpha: must be less than 1"),
         ('"reports/{date}.json"', '"""reports\ntargt = 3\n"""\nx = 1', "job.toml:19: [outputs] has no key 'x'"),
     ],
@@ -73,6 +74,19 @@ def test_variables_are_filled_in_but_no_secret_where_it_could_be_seen(folder, mo
         said = refused(folder, place, f"{place}${{CREDIT_TOKEN}}")
         assert "CREDIT_TOKEN looks like a secret" in said
         assert "pl4nted" not in said
+
+
+def test_paths_of_a_store_are_no_secrets_but_parts_of_a_url_are(folder, monkeypatch):
+    monkeypatch.setattr(_secrets, "_known", {})
+    monkeypatch.setenv("HISTORY", str(folder / "elsewhere.db"))
+    monkeypatch.setenv("WORD", "pl4nted-word")
+    (folder / "job.toml").write_text(JOB.replace("history.db", "${HISTORY}"), "utf-8")
+    jobs.load(folder / "job.toml")
+    assert _secrets.masked("elsewhere.db") == "elsewhere.db"
+    url = "postgresql://ann:${WORD}@host/${DB:-loans}"
+    (folder / "job.toml").write_text(JOB.replace("history.db", url), "utf-8")
+    jobs.load(folder / "job.toml")
+    assert _secrets.masked("pl4nted-word of loans") == "*** of loans"
 
 
 def test_a_value_is_never_quoted_in_a_mistake(folder, monkeypatch):

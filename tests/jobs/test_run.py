@@ -48,7 +48,7 @@ def test_the_command_line_and_a_job_measure_the_same(folder, capsys):
 
 
 def test_every_output_is_written(folder, capsys):
-    outputs = "\n".join(f'{kind} = "out/{{key}}.{kind}"' for kind in ("html", "json", "junit", "markdown", "summary"))  # fmt: skip
+    outputs = "\n".join(f'{kind} = "out/{{key}}.{kind}"' for kind in ("html", "json", "junit", "markdown", "model-card", "summary"))  # fmt: skip
     job = write(
         folder,
         ('json = "reports/{date}.json"', outputs),
@@ -57,7 +57,9 @@ def test_every_output_is_written(folder, capsys):
     ran(job, capsys)
     ran(job, capsys)
     made = {path.name for path in (folder / "out").iterdir()}
-    assert made == {f"a-b.{kind}" for kind in ("html", "json", "junit", "markdown", "summary")}
+    assert made == {
+        f"a-b.{kind}" for kind in ("html", "json", "junit", "markdown", "model-card", "summary")
+    }
     assert (folder / "out" / "a-b.summary").read_text("utf-8").count("### ") == 2  # appended
     suite = ET.parse(folder / "out" / "a-b.junit").getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("2", "0")
@@ -270,14 +272,30 @@ def test_the_ratchet_can_hold_a_saved_report(folder, capsys):
     assert (code, "clearly worse than in base.json" in said) == (1, True)
 
 
-def test_a_monitor_that_cannot_look_loses_neither_report_nor_history(folder, capsys):
+def test_what_cannot_work_is_said_before_anything_is_measured(folder, capsys):
     (folder / "few.csv").write_text("\n".join((folder / "test.csv").read_text().splitlines()[:10]))
-    code, said = ran(
-        write(folder, ("[history]", '[monitor]\npath = "few.csv"\n\n[history]')), capsys
-    )
+    for table, told in (
+        ('[monitor]\npath = "few.csv"', "the reference has 9 rows"),
+        ('[monitor]\npath = "none.csv"', "no file"),
+        ('[ratchet]\nagainst = "none.json"', "cannot read"),
+    ):
+        code, said = ran(write(folder, ("[history]", f"{table}\n\n[history]")), capsys)
+        assert (code, told in said) == (2, True), said
+    assert not (folder / "reports").exists()
+
+
+def test_a_monitor_that_breaks_loses_neither_report_nor_history(folder, capsys, monkeypatch):
+    def breaks(self, batch, *, key):
+        raise RuntimeError("password=pl4nted")
+
+    monkeypatch.setattr(tc.Monitor, "update", breaks)
+    job = write(folder, ("[history]", '[monitor]\npath = "test.csv"\n\n[history]'))
+    code, said = ran(job, capsys)
     assert code == 3
-    assert "watch: the reference has 9 rows" in said
+    assert "monitor: RuntimeError at test_run.py" in said
+    assert "pl4nted" not in said
     assert len(tc.open_store(folder / "history.db").runs()) == 1
+    assert any((folder / "reports").iterdir())
 
 
 # Secrets ----------------------------------------------------------------------------------------

@@ -59,11 +59,14 @@ def _checked(content: Mapping[str, Any], where: _Where, source: Path) -> Job:
     except pydantic.ValidationError as fault:
         said = dict.fromkeys(_mistakes(fault, where, Job))
         raise InputError(masked("\n".join(said))) from None
-    for i, asked in enumerate(job.probes or ()):
+    named: dict[Place, str] = {("probes", i): name for i, name in enumerate(job.probes or ())}
+    if job.ratchet is not None:
+        named |= {("ratchet", "limits", key): key.partition("[")[0] for key in job.ratchet.limits}
+    for place, name in named.items():
         try:
-            catalog.find(asked)
+            catalog.find(name)
         except ValueError as fault:
-            raise InputError(where.said(("probes", i), str(fault))) from None
+            raise InputError(where.said(place, str(fault))) from None
     job._folder = source.resolve().parent  # noqa: SLF001 - pydantic's private attribute is ours
     return job
 
@@ -99,17 +102,20 @@ def _expanded(content: Mapping[str, Any], where: _Where) -> dict[str, Any]:
                 )
             elif got is None:
                 mistakes.append(
-                    where.said(
-                        place, f"the environment has no variable {name}; set it before the run"
-                    )
+                    where.said(place, f"the environment has no {name}; set it before the run")
                 )
-            elif hidden:
-                remember(got, name)
+            elif name in os.environ:
+                used[got] = name
             return got or ""
 
+        used: dict[str, str] = {}
         filled = _VARIABLE.sub(variable, value)
         if hidden:
             remember_url(filled)
+            for got, name in used.items():
+                # A whole URL holds a password, which is remembered; a path holds none.
+                if "://" not in got and (place[-1] == "query" or "://" in filled):
+                    remember(got, name)
         return filled
 
     found: dict[str, Any] = fill(content, ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,8 @@ from trustcheck.jobs._inputs import Inputs, Source, broke, subject_of
 from trustcheck.types import InputError, Profile, Report
 
 if TYPE_CHECKING:
-    from trustcheck.jobs._schema import Job, Rows
+    from trustcheck.jobs._schema import Job, Ratchet, Rows
+    from trustcheck.monitor import Monitor
     from trustcheck.store import Store
     from trustcheck.subject import Subject
 
@@ -50,11 +53,20 @@ class _Tally:
     def worsen(self, code: int) -> None:
         self.code = FAILED if FAILED in (code, self.code) else max(code, self.code)
 
+    @contextmanager
+    def whatever_breaks(self, what: str) -> Iterator[None]:
+        """Say it and go on: report and history are kept all the same."""
+        try:
+            yield
+        except Exception as fault:  # noqa: BLE001 - as said
+            self.worsen(UNDECIDED)
+            why = str(fault) if isinstance(fault, InputError) else broke(fault)
+            self.said.append(f"{what}: {masked(why)}")
+
 
 def inputs_of(job: Job) -> Inputs:
     """Return what a job tests, in the terms that the command line uses too."""
     folder, model, data, context = job._folder, job.model, job.data, job.context  # noqa: SLF001
-
     return Inputs(
         model=str(model.import_) if model.path is None else folder / model.path,
         data=_source(job, data),
@@ -103,7 +115,9 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
 
     # What cannot work is said before the model is asked anything.
     store = None if job.history is None else store_of(job)
+    held = None if job.ratchet is None else _held(job, store)
     subject = subject_of(inputs_of(job))
+    monitor = None if job.monitor is None else _monitor(job, store, subject)
     report = tc.evaluate(
         subject,
         probes=job.probes,
@@ -117,14 +131,12 @@ def run(job: Job, *, show_progress: bool | None = None) -> Outcome:
     key = None if job.history is None else job.history.key
     outputs = _write(job, report, key)
     tally.facts["outputs"] = {kind: str(path) for kind, path in outputs.items()}
-    for asked, look in ((job.ratchet, _ratchet), (job.monitor, _watch)):
-        if asked is not None:
-            try:
-                look(job, store, subject, report, tally)
-            except Exception as fault:  # noqa: BLE001 - report and history are kept all the same
-                tally.worsen(UNDECIDED)
-                why = str(fault) if isinstance(fault, InputError) else broke(fault)
-                tally.said.append(f"{look.__name__.strip('_')}: {masked(why)}")
+    if job.ratchet is not None:
+        with tally.whatever_breaks("ratchet"):
+            _ratchet(job.ratchet, held, report, tally)
+    if monitor is not None:
+        with tally.whatever_breaks("monitor"):
+            _watch(monitor, subject, key, tally)
     if store is not None:
         kept, new = store.add(report, name=job.name, key=key, code=tally.code, facts=tally.facts)
         if not new:
@@ -164,70 +176,80 @@ def _refuse_secrets(report: Report) -> None:
 # The ratchet -------------------------------------------------------------------------------------
 
 
-def _ratchet(
-    job: Job, store: Store | None, subject: Subject, report: Report, tally: _Tally
-) -> None:
-    """Fail where a requirement became clearly worse than in the accepted run."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What later runs are held to."""
+
+    report: Report
+    name: str
+    remedy: str = ""
+
+
+def _held(job: Job, store: Store | None) -> _Held | None:
+    """Return the accepted run, or the saved report that the job names; None before the first."""
+    assert job.ratchet is not None
+    if job.ratchet.against != "accepted":
+        path = job._folder / job.ratchet.against  # noqa: SLF001
+        return _Held(Report.load(path), path.name)
+    accepted = [run for run in store.runs(job.name) if run.accepted] if store else []
+    if store is None or not accepted:
+        return None
+    number = accepted[-1].number
+    remedy = "; trustcheck history --accept RUN accepts another one"
+    return _Held(store.report(number), f"run {number}", remedy)
+
+
+def _ratchet(asked: Ratchet, held: _Held | None, report: Report, tally: _Tally) -> None:
+    """Fail where a requirement became clearly worse than in what is held."""
     from trustcheck._compare import clearly_worse, compare
 
-    del subject
-    asked = job.ratchet
-    assert asked is not None
-    if asked.against == "accepted":
-        accepted = [run for run in store.runs(job.name) if run.accepted] if store else []
-        if store is None or not accepted:
-            tally.said.append("ratchet: no run is accepted yet; the first that passes will be")
-            return
-        before, what = store.report(accepted[-1].number), f"run {accepted[-1].number}"
-        remedy = (
-            f" (trustcheck history STORE --accept N makes run N the accepted one of {job.name!r})"
-        )
-    else:
-        before, what = Report.load(job._folder / asked.against), Path(asked.against).name  # noqa: SLF001
-        remedy = ""
-    found = compare(before, report)
+    if held is None:
+        tally.said.append("ratchet: no run is accepted yet; the first that passes will be")
+        return
+    found = compare(held.report, report)
     worse = clearly_worse(found, by=asked.worse_by, limits=asked.limits)
     tally.facts["ratchet"] = {
-        "against": what,
+        "against": held.name,
         "worse": [d.key for d in worse],
         "reason": found.reason,
     }
     if found.reason is not None:
         tally.worsen(UNDECIDED)
-        tally.said.append(f"ratchet: not comparable with {what}: {found.reason}{remedy}")
+        tally.said.append(f"ratchet: not comparable with {held.name}: {found.reason}{held.remedy}")
     for d in worse:
         tally.worsen(FAILED)
         assert d.value is not None
         tally.said.append(
-            f"ratchet: {d.key} {d.metric} is clearly worse than in {what}: by {abs(d.value):.3g}"
-            f" (95 % interval of the difference {d.low:.3g} to {d.high:.3g})"
+            f"ratchet: {d.key} {d.metric} is clearly worse than in {held.name}: by"
+            f" {abs(d.value):.3g} (95 % interval of the difference {d.low:.3g} to {d.high:.3g})"
         )
     if not worse and found.reason is None:
-        tally.said.append(f"ratchet: nothing is clearly worse than in {what}")
+        tally.said.append(f"ratchet: nothing is clearly worse than in {held.name}")
 
 
 # The monitor -------------------------------------------------------------------------------------
 
 
-def _watch(job: Job, store: Store | None, subject: Subject, report: Report, tally: _Tally) -> None:
-    """Take a look at these rows; fail while an alarm stands."""
+def _monitor(job: Job, store: Store | None, subject: Subject) -> Monitor:
     from trustcheck.monitor import Monitor
 
     asked = job.monitor
     assert asked is not None
     assert store is not None
-    assert job.history is not None
-    monitor = Monitor(
+    reference = replace(inputs_of(job), data=_source(job, asked), reference=None)
+    return Monitor(
         store,
-        reference=subject_of(
-            replace(inputs_of(job), data=_source(job, asked), reference=None), model=subject
-        ),
+        reference=subject_of(reference, model=subject),
         alpha=asked.alpha,
         horizon=asked.horizon,
         name=asked.name or job.name,
         seed=job.seed,
     )
-    look = monitor.update(subject, key=job.history.key or report.subject["data_sha256"][:16])
+
+
+def _watch(monitor: Monitor, subject: Subject, key: str | None, tally: _Tally) -> None:
+    """Take a look at these rows; fail while an alarm stands."""
+    look = monitor.update(subject, key=key or subject.card()["data_sha256"][:16])
     tally.facts["monitor"] = {
         "ok": bool(look),
         "look": look.number,

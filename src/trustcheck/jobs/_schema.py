@@ -116,6 +116,9 @@ class Outputs(Part):
         default=None, description="JUnit XML, one test case per requirement."
     )
     markdown: Text | None = Field(default=None, description="The whole report as Markdown.")
+    model_card: Text | None = Field(
+        default=None, alias="model-card", description="A model card in Markdown."
+    )
     summary: Text | None = Field(
         default=None,
         description="A short summary in Markdown, appended, as ${GITHUB_STEP_SUMMARY} wants it.",
