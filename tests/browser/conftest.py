@@ -28,24 +28,27 @@ def _handmade(name):
     return module
 
 
+def _lacking(what):
+    """Skip, unless tests in a browser are required."""
+    if os.environ.get("CI") == "true" or "browser" in os.environ.get("TRUSTCHECK_REQUIRE", ""):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def browser():
     program = os.environ.get("TRUSTCHECK_CHROMIUM") or next(
         filter(None, map(shutil.which, NAMES)), None
-    )
-    required = os.environ.get("CI") == "true" or "browser" in os.environ.get(
-        "TRUSTCHECK_REQUIRE", ""
     )
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         program = None
     if program is None:
-        missing = (
+        _lacking(
             "no browser: these tests need Chromium (Debian: apt install chromium; or its path in"
             " TRUSTCHECK_CHROMIUM) and the test group's playwright"
         )
-        pytest.fail(missing) if required else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
@@ -81,7 +84,11 @@ def visit(browser):
 @pytest.fixture(scope="session")
 def serious():
     """What axe finds on a page that keeps people out."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        _lacking("no axe: it comes with the test group's axe-playwright-python")
+    axe = Axe()
 
     def serious(page):
         found = axe.run(page).response["violations"]

@@ -113,6 +113,9 @@ def test_print_shows_what_is_folded_and_makes_a_pdf(pages, visit, tmp_path):
     assert folded.bounding_box()["height"] > 0
     assert not page.locator("nav.chapters").is_visible()
     page.pdf(path=tmp_path / "report.pdf", format="A4", print_background=True)
+    past, _ = visit(pages["history"])
+    past.pdf(path=tmp_path / "history.pdf", format="A4", print_background=True)
+    assert (tmp_path / "history.pdf").read_bytes().startswith(b"%PDF")
     written = (tmp_path / "report.pdf").read_bytes()
     assert written.startswith(b"%PDF")
     assert written.count(b"/Type /Page\n") + written.count(b"/Type /Page ") >= 3

@@ -199,6 +199,17 @@ def test_workers_of_xdist_make_one_report_with_the_same_numbers(project, run):
     assert alone == together
 
 
+def test_a_worker_that_dies_is_named(project, run, write):
+    write("test_trust.py", """
+        import os
+        def test_dies(trust_subject):
+            os._exit(3)
+    """)  # fmt: skip
+    result = run("-n", "1", "--max-worker-restart=0", "--trust-report=r.json", process=True)
+    assert result.ret != 0
+    assert "worker gw0 sent nothing back: its findings are not in the report" in lines(result)
+
+
 def test_without_findings_there_is_no_report_and_it_says_so(pytester, run, write):
     write("test_nothing.py", "def test_nothing(): pass\n")
     assert "no finding was made, so no report was written" in lines(run("--trust-report=r.html"))
