@@ -8,7 +8,7 @@ import numpy as np
 
 from trustcheck.stats import intervals, strata
 from trustcheck.subject._schema import robust_scale
-from trustcheck.subject._table import mix, replaced, row_keys
+from trustcheck.subject._table import mix, row_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,12 @@ def _swapped(subject: Subject, base: pd.DataFrame, donors: pd.DataFrame) -> np.n
     """Return the answers with each column in turn from the donors, shape (d, rows, outputs)."""
     import pandas as pd
 
-    copies = [replaced(base, {name: donors[name]}) for name in base.columns]
-    together = pd.concat(copies, ignore_index=True)
-    answers = subject.output(together)
-    return answers.reshape(len(copies), len(base), -1)
+    size, d = len(base), base.shape[1]
+    rows = np.tile(np.arange(size), d)
+    columns = {}
+    for j, name in enumerate(base.columns):
+        own = rows.copy()
+        own[j * size : (j + 1) * size] += size  # the copy in which this column is the donors'
+        both = pd.concat([base[name], donors[name]], ignore_index=True)
+        columns[name] = both.iloc[own].reset_index(drop=True)
+    return subject.output(pd.DataFrame(columns)).reshape(d, size, -1)
