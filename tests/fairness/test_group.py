@@ -346,3 +346,20 @@ def test_a_reference_without_positives_cannot_be_compared_with():
         sensitive={"g": ["a", "b"] * 0 + ["a"] * 50 + ["b"] * 50 + ["c"] * 20},
     )
     assert "reference group 'c'" in fairness.equal_opportunity(subject, reference="c").reason
+
+
+def test_details_say_which_groups_differ_and_few_of_equal_ones_do():
+    rng, cried = np.random.default_rng(0), 0
+    group = np.repeat([f"g{i}" for i in range(10)], 200)
+    for _ in range(100):
+        predicted = (rng.random(2000) < 0.3).astype(int)
+        subject = tc.Subject.from_predictions(predicted, predicted, sensitive={"g": group})
+        rows = fairness.demographic_parity(subject).rows
+        cried += any(row["p_differs"] < 0.05 for row in rows)
+    assert cried <= 12  # more than 12 of 100 at a level of 5 %: 1 in 500
+    predicted[group == "g3"] = rng.random(200) < 0.6
+    subject = tc.Subject.from_predictions(predicted, predicted, sensitive={"g": group})
+    apart = [
+        row["group"] for row in fairness.demographic_parity(subject).rows if row["p_differs"] < 0.01
+    ]
+    assert apart == ["g3"]

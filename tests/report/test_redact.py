@@ -202,7 +202,9 @@ def test_large_groups_keep_all_their_numbers():
     before = audited(n=4000, shares=(0.4, 0.2, 0.2, 0.2))
     after = before.redacted()
     for key, finding in before.findings.items():
-        assert after.findings[key].rows == finding.rows
+        # What compares a group with all others would tell of hidden ones, so it is never there.
+        kept = [{k: v for k, v in row.items() if k != "p_differs"} for row in finding.rows]
+        assert list(after.findings[key].rows) == kept
         assert after.findings[key].metrics == finding.metrics
         assert after.findings[key].statistics == {}
     assert [v.message for v in after.verdicts] == [v.message for v in before.verdicts]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trustcheck.stats import contrasts, counts, gaps, intervals
+from trustcheck.stats import contrasts, counts, gaps, intervals, multiplicity
 from trustcheck.subject._groups import MISSING
 from trustcheck.types import Better, Estimate, InputError, Measurement, NotMeasurable, Row
 
@@ -303,6 +303,7 @@ def detail(
     table: counts.CountTable,
 ) -> tuple[Row, ...]:
     got = intervals.wilson(successes, sizes)
+    apart = _differences(successes, sizes)
     rows = []
     for e, event in enumerate(events):
         for g, name in enumerate(names):
@@ -317,9 +318,18 @@ def detail(
                 "rate": float(got.value[g, e]) if known else None,
                 "low": float(got.low[g, e]) if known else None,
                 "high": float(got.high[g, e]) if known else None,
+                # Of a test against all others, adjusted for all of these rows (Holm 1979).
+                "p_differs": float(apart[g, e]) if np.isfinite(apart[g, e]) else None,
             }
             rows.append(row)
     return tuple(rows)
+
+
+def _differences(successes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Chance of such a difference from all other groups, adjusted over groups and events."""
+    p = multiplicity.against_rest(successes, sizes)
+    once = p[:1] if len(p) == 2 else p  # of two groups each is all the others
+    return np.broadcast_to(multiplicity.holm(once.ravel()).reshape(once.shape), p.shape)
 
 
 def _influence(

@@ -31,6 +31,8 @@ from trustcheck.types import (
 
 # Numbers of people in a detail row.
 _PEOPLE = ("n", "count", "rows", "size", "members", "non_members", "unique_rows_without")
+# Compares a group with all others, hidden ones among them, so it would tell of those.
+_COMPARED = "p_differs"
 _CLASS_METRICS = ("k", "unique_rows")
 _FEWEST = 3  # withheld numbers that may hide behind one score
 _OPEN = (VerdictStatus.NOT_MEASURED, VerdictStatus.NOT_APPLICABLE)
@@ -161,7 +163,8 @@ def _rows(finding: Finding, report: Report, hidden: set[Group], least: int) -> t
         if finding.id == "safety.slices":
             gone |= _nearly_equal(finding.rows, least)
         gone = _completed(finding.rows, gone, least)
-    return tuple(_blank(row) if i in gone else row for i, row in enumerate(finding.rows))
+    bare = ({k: v for k, v in row.items() if k != _COMPARED} for row in finding.rows)
+    return tuple(_blank(row) if i in gone else row for i, row in enumerate(bare))
 
 
 def _small(row: Row, least: int) -> bool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +71,39 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
     known, order, ranked = _ranked(p)
     scaled = ranked * len(ranked) / np.arange(1, len(ranked) + 1)
     return _put(known, order, np.minimum.accumulate(scaled[::-1])[::-1])
+
+
+def against_rest(successes: ArrayLike, n: ArrayLike) -> Floats:
+    """Score test of each group's rate against that of all other groups together.
+
+    Parameters
+    ----------
+    successes, n
+        Shape (k,) or (k, E): counts (or effective counts) and sizes by group, and by event.
+
+    Returns
+    -------
+    array, of the same shape
+        Two-sided p-values; nan where a group, or all others, have no rows. 1 where no rate varies.
+
+    References
+    ----------
+    Pearson (1900): for two rates the square of the statistic is his chi-square.
+
+    Examples
+    --------
+    >>> from trustcheck.stats.multiplicity import against_rest
+    >>> against_rest([30, 45, 40], [100, 100, 100]).round(3).tolist()
+    [0.036, 0.093, 0.675]
+    """
+    x, m = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    hits, size = x.sum(axis=0), m.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        common = hits / size
+        spread = common * (1 - common) * (1 / m + 1 / (size - m))
+        apart = np.abs(x / m - (hits - x) / (size - m))
+        z = np.where(spread > 0, apart / np.sqrt(spread), 0.0)
+    return np.asarray(np.where((m > 0) & (m < size), 2 * special.ndtr(-z), np.nan))
 
 
 def _ranked(p: ArrayLike) -> tuple[Floats, NDArray[np.intp], Floats]:
