@@ -244,7 +244,9 @@ def _reports(first: Report, second: Report, subjects: tuple[Subject, Subject] | 
     reason = _not_comparable(first, second)
     differences = () if reason else tuple(_differences(first, second, subjects))
     paired = subjects is not None
-    return Comparison(first, second, paired, reason, differences, tuple(_notes(differences)))
+    return Comparison(
+        first, second, paired, reason, differences, tuple(_notes(differences, paired=paired))
+    )
 
 
 def _not_comparable(first: Report, second: Report) -> str | None:
@@ -373,13 +375,15 @@ def _plain(found: Interval) -> Interval:
     return Interval(*(float(end) for end in found))
 
 
-def _notes(differences: Iterable[Difference]) -> Iterator[str]:
+def _notes(differences: Iterable[Difference], *, paired: bool) -> Iterator[str]:
     methods = {found.method for found in differences if found.value is not None}
     said: Mapping[str, str] = {
         "paired": "Paired: both models answered the same rows, so what they share cancels out.",
         "independent": "Independent: the two reports are taken to rest on different people's rows.",
-        "same rows": "Same rows: the interval goes from end to opposite end, which holds whatever"
-        " the dependence, and is wide; two subjects are compared row by row.",
+        "same rows": "Same rows"
+        + (", but nothing is known of each row's part" if paired else "")
+        + ": the interval goes from end to opposite end, which holds whatever the dependence, and is"
+        " wide." + ("" if paired else " Two subjects are compared row by row: tc.compare(a, b)."),
         "bounds": "Bounds: from end to opposite end.",
     }
     yield from (text for method, text in said.items() if method in methods)

@@ -78,6 +78,23 @@ def test_verdict_changes_alarms_and_links_are_told(report, tmp_path):
     assert "accepted" in text
 
 
+def test_what_is_measured_but_not_judged_has_a_trend_too(report, tmp_path):
+    narrow = report.judge({"reliability.performance": {"at_least": 0.2}})
+    runs = [run(1), run(2)]
+    numbers = [
+        Number(r.number, "finding", f.key, f.headline, f.value, f.low, f.high, "measured")
+        for r in runs
+        for f in narrow.findings.values()
+        if f.status == "measured"
+    ]
+    text = page("credit", runs, numbers, narrow, tmp_path)
+    measured = sum(f.status == "measured" for f in narrow.findings.values())
+    assert measured > 1
+    assert text.count("over the runs</title>") == measured  # no run has a score here
+    assert text.count("Not judged") == measured - 1
+    assert text.index("Performance") < text.index("Not judged")  # what is judged comes first
+
+
 def test_a_year_of_a_large_profile_stays_below_500_kb(report, tmp_path):
     verdicts = [
         dataclasses.replace(v, key=f"{v.key[:200]} {i}") for i in range(20) for v in report.verdicts

@@ -16,9 +16,10 @@ from trustcheck.report import _html, _view
 from trustcheck.report._bars import icon
 from trustcheck.report._text import clean, count, interval, metric_name, number, short
 from trustcheck.report._trend import Point, trend
-from trustcheck.types import Report, Verdict, VerdictStatus
+from trustcheck.types import Finding, Report, Verdict, VerdictStatus
 
 LINE = 60.0  # of the scores: where requirements are exactly met
+_WORST_FIRST = [VerdictStatus.FAIL, VerdictStatus.INCONCLUSIVE, VerdictStatus.PASS]
 _STEPS = (180, 90, 45, 20)  # runs that are drawn; the first number that fits is taken
 
 
@@ -164,36 +165,41 @@ def _point(run: Any, found: Any) -> Point:
 
 
 def _findings(runs: Sequence[Any], numbers: Sequence[Any], latest: Report) -> list[dict[str, Any]]:
-    """Return each number that is judged now: its trend, worst verdict first."""
+    """Return the trend of each number that is judged, worst verdict first, and of each headline."""
     by_run = {(n.key, n.metric, n.run): n for n in numbers if n.kind == "finding"}
-    asked: dict[tuple[str, str], Verdict] = {(v.key, v.metric): v for v in latest.verdicts}
-    order = [VerdictStatus.FAIL, VerdictStatus.INCONCLUSIVE, VerdictStatus.PASS]
+    asked: dict[tuple[str, str], Verdict | None] = {(v.key, v.metric): v for v in latest.verdicts}
+    judged = {key for key, _ in asked}
+    asked |= {(f.key, f.headline): None for f in latest.findings.values() if f.key not in judged}
     made = []
     for (key, metric), verdict in asked.items():
         finding = dict(latest.findings).get(key)
         found = [by_run.get((key, metric, run.number)) for run in runs]
-        if finding is None or all(n is None or n.value is None for n in found):
-            continue
-        points = [_point(run, n) for run, n in zip(runs, found, strict=True)]
+        if finding is not None and any(n is not None and n.value is not None for n in found):
+            points = [_point(run, n) for run, n in zip(runs, found, strict=True)]
+            made.append(_trend(finding, metric, verdict, points))
+    return sorted(made, key=lambda card: card["place"])
+
+
+def _trend(
+    finding: Finding, metric: str, verdict: Verdict | None, points: Sequence[Point]
+) -> dict[str, Any]:
+    title = f"{short(finding.title, 60)}: {metric_name(metric)} over the runs"
+    estimate = finding.metrics.get(metric)
+    limits: list[float] = []
+    if verdict is not None:
         requirement = verdict.requirement
         limits = [x for x in (requirement.at_least, requirement.at_most) if x is not None]
-        estimate = verdict.estimate
-        title = f"{short(finding.title, 60)}: {metric_name(metric)} over the runs"
-        status = verdict.status
-        place = order.index(status) if status in order else len(order)
-        made.append(
-            {
-                "place": place,
-                "title": finding.title,
-                "detail": key.partition("[")[2].removesuffix("]"),
-                "metric": metric_name(metric),
-                "value": "–" if estimate is None else number(estimate.value),
-                "interval": "not measured" if estimate is None else interval(estimate),
-                "limit": _view.limit_text(verdict),
-                "verdict": str(status),
-                "word": _view.WORDS[status],
-                "icon": Markup(icon(status)),  # noqa: S704
-                "picture": Markup(trend(points, title=title, limits=limits)),  # noqa: S704
-            }
-        )
-    return sorted(made, key=lambda card: card["place"])
+    status = None if verdict is None else verdict.status
+    return {
+        "place": _WORST_FIRST.index(status) if status in _WORST_FIRST else len(_WORST_FIRST),
+        "title": finding.title,
+        "detail": finding.key.partition("[")[2].removesuffix("]"),
+        "metric": metric_name(metric),
+        "value": "–" if estimate is None else number(estimate.value),
+        "interval": "not measured" if estimate is None else interval(estimate),
+        "limit": _view.limit_text(verdict),
+        "verdict": str(status or "unjudged"),
+        "word": _view.WORDS[status] if status else "Not judged",
+        "icon": Markup(icon(status)) if status else "",  # noqa: S704
+        "picture": Markup(trend(points, title=title, limits=limits)),  # noqa: S704
+    }
