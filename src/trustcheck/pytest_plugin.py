@@ -7,7 +7,8 @@ until a test asks for it. ``-p no:trustcheck`` leaves it out.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +226,7 @@ class _Session:
             try:
                 self._profile = profiles.load(self._profile_name())
             except InputError as fault:
-                raise pytest.UsageError(f"--trust-profile: {fault}") from fault
+                raise pytest.Collector.CollectError(f"--trust-profile: {fault}") from fault
         return self._profile
 
     def _profile_name(self) -> str:
@@ -263,6 +264,8 @@ class _Session:
         verdicts = []
         for asked, finding in pairs:
             verdict = judge.decide(asked, finding, strict=strict)
+            if finding is None:
+                verdict = replace(verdict, message=f"{verdict.message}; {_hint(id_, found)}")
             verdicts.append(verdict)
             self._verdicts.append((verdict, finding))
             if self._targets and finding is not None:
@@ -370,6 +373,17 @@ class _Session:
             terminalreporter.section("trustcheck")
             for line in self._said:
                 terminalreporter.line(line)
+
+
+def _hint(id_: str, found: Mapping[str, Finding]) -> str:
+    """Say why nothing answers a requirement: a name misspelt, or parameters nobody asked with."""
+    from trustcheck import catalog
+
+    try:
+        catalog.find(id_)
+    except ValueError as fault:
+        return str(fault)
+    return f"this subject gives {', '.join(found) or 'no such finding'}"
 
 
 def _check(targets: list[Path]) -> None:

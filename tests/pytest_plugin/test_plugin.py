@@ -98,6 +98,19 @@ def test_a_missing_extra_fails_what_is_required_and_names_the_remedy(
         assert "pip install 'trustcheck[explain]'" in lines(result)
 
 
+def test_a_requirement_that_names_nothing_fails_and_says_what_there_is(project, run, write):
+    write("credit.toml", """
+        [requirements."fairness.demografic_parity"]
+        at_most = 0.1
+        [requirements."fairness.demographic_parity[by=race]"]
+        at_most = 0.1
+    """)  # fmt: skip
+    result = run("-k", "credit", *CREDIT)
+    result.assert_outcomes(failed=2)
+    assert "did you mean fairness.demographic_parity" in lines(result)
+    assert "this subject gives fairness.demographic_parity[by=sex]" in lines(result)
+
+
 def test_a_probe_that_crashes_fails_its_own_test_alone(project, run, write):
     conftest = project.path.joinpath("conftest.py")
     conftest.write_text(conftest.read_text().replace("Model.asked += 1", "1 / 0"))
