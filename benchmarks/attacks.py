@@ -30,7 +30,7 @@ import trustcheck as tc
 from trustcheck.robustness._flip import Flip
 from trustcheck.search._attack import DONORS, Search, attack
 from trustcheck.search._space import Space
-from trustcheck.search._starts import starts
+from trustcheck.search._starts import stand_in, starts
 
 MODELS: dict[str, Callable[[], Any]] = {
     "LR": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
@@ -59,6 +59,7 @@ def ours(subject: tc.Subject, rows: np.ndarray, norm: str, output: str, queries:
     other, alike = flip.pool(subject.reference, at)
     donors = starts(space, space.encode(subject.reference.X.iloc[at]), other, alike, DONORS)
     search = Search(space, flip.ask, queries)
+    search.prior[:] = stand_in(space, space.encode(subject.reference.X.iloc[at]), alike)
     attack(search, donors, rng, margin=flip.margin)
     every = np.arange(len(rows))
     search.distance[~flip.confirm(space.decode(every, search.best), every)] = np.inf

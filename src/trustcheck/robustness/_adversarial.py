@@ -20,7 +20,7 @@ from trustcheck.search._attack import DONORS, Search
 from trustcheck.search._attack import attack as look_around
 from trustcheck.search._fewest import CELLS, DIGITS, blind, fewest, roundest
 from trustcheck.search._space import Space
-from trustcheck.search._starts import starts
+from trustcheck.search._starts import stand_in, starts
 from trustcheck.types import Assurance, InputError, Measurement, NotMeasurable, Row
 
 if TYPE_CHECKING:
@@ -257,8 +257,9 @@ def _searches(
         """Gather where searches of some rows start."""
         other, alike = towards.pool(pool, at)
         some = space.at(rows)
-        near = starts(some, codes, other[rows], alike[rows] if len(alike) > 1 else alike, DONORS)
-        donors[rows] = near
+        graded = alike[rows] if len(alike) > 1 else alike
+        donors[rows] = starts(some, codes, other[rows], graded, DONORS)
+        search.prior[rows] = stand_in(some, codes, graded)
 
     def run(name: str, turn: int, rows: np.ndarray) -> None:
         left = len(names) - 1 - turn

@@ -54,6 +54,7 @@ class Search:
     answers: np.ndarray = field(init=False)
     unanswered: int = 0
     known: dict[bytes, float] = field(default_factory=dict)
+    prior: np.ndarray = field(init=False)  # slopes of a linear stand-in, where there is one
 
     def __post_init__(self) -> None:
         m = len(self.space.own)
@@ -63,6 +64,7 @@ class Search:
         self.used = np.zeros(m, dtype=np.int64)
         self.trail = np.zeros((m, TRAIL, self.space.own.shape[1]))
         self.answers = np.zeros((m, TRAIL))
+        self.prior = np.zeros(self.space.own.shape)
 
     @property
     def left(self) -> np.ndarray:
@@ -258,11 +260,13 @@ def _guided_round(
     radius = search.distance[rows]
     reach = np.where(np.isfinite(radius), radius, 1.0) * (1.0 if space.norm == "linf" else 0.6)
     tried = _moves.trials(space, rows, center, donors[rows, 0], reach, rng)
-    # Where not all cells can be afforded, those already changed come first, then random ones.
+    # Where not all cells can be afforded, those already changed come first, then those that count
+    # for the linear stand-in, and random ones.
     afford = max(int(search.left[rows].min() - _moves.MIXES - _moves.SLOPES) // 2, 1)
-    rank = np.argsort(
-        np.argsort(-(space.changed(rows, center) + rng.random((r, d))), axis=1), axis=1
-    )
+    prior = search.prior[rows]
+    likely = np.abs(prior) / np.maximum(np.abs(prior).max(axis=1, keepdims=True), 1e-300)
+    first = space.changed(rows, center) + 2 * likely + rng.random((r, d))
+    rank = np.argsort(np.argsort(-first, axis=1), axis=1)
     cell = np.broadcast_to((rank < afford)[:, :, None], tried.shape)
     who, j, k = np.nonzero(cell & (tried != center[:, :, None]))
     points = center[who]
@@ -271,7 +275,8 @@ def _guided_round(
     got = search.margins(rows[who], points)
     gains = np.zeros(tried.shape)
     gains[who, j, k] = np.where(np.isfinite(got), got - margin[who], 0.0)
-    mixes = _moves.combine(space, rows, center, margin, tried, gains, radius)
+    guess = np.where(rank < afford, 0.0, prior)
+    mixes = _moves.combine(space, rows, center, margin, tried, gains, radius, prior, guess)
     who = np.repeat(rows, mixes.shape[1])
     points = space.pull(who, mixes.reshape(len(who), d), search.distance[who] * 0.999)
     search.margins(who, points, closer=True)

@@ -125,6 +125,8 @@ def combine(
     tried: np.ndarray,
     gains: np.ndarray,
     radius: np.ndarray,
+    prior: np.ndarray,
+    guess: np.ndarray,
 ) -> np.ndarray:
     """Return points that should cross for the smallest change if effects add up, (r, k, d).
 
@@ -139,11 +141,19 @@ def combine(
         Values tried one by one, and how each changed the margin.
     radius : ndarray, shape (r,)
         Size of the best point so far.
+    prior, guess : ndarray, shape (r, d)
+        Slopes of a linear stand-in, all of them and those of cells that were not tried.
     """
     values = np.concatenate([center[:, :, None], tried], axis=2)
     change = np.concatenate([np.zeros((*gains.shape[:2], 1)), gains], axis=2)
     units = np.stack([space.units(rows, values[:, :, k]) for k in range(3)], axis=2)
     slope, base = _slope(space, rows, center, margin, tried, gains)
+    # The stand-in speaks for cells that were not tried, on the scale that those tried show.
+    square = ((prior - guess) ** 2).sum(axis=1)
+    match = np.divide(
+        (slope * prior).sum(axis=1), square, out=np.zeros(len(square)), where=square > 0
+    )
+    slope = slope + np.maximum(match, 0.0)[:, None] * guess
     own = space.own[rows]
     if space.norm == "linf":
         mixes = _corners(space, own, values, change, units, slope, radius)

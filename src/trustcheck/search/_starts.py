@@ -54,6 +54,11 @@ def starts(
     return np.concatenate([*found, donors], axis=1)
 
 
+def stand_in(space: Space, pool: np.ndarray, graded: np.ndarray) -> np.ndarray:
+    """Return the slopes of the smoother linear stand-in, shape (m, d); parameters as `starts`."""
+    return np.broadcast_to(_slopes(space, pool, graded)[-1], space.own.shape)
+
+
 def nearest(space: Space, pool: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
     """Return the nearest donors with another answer, shape (m, count, d).
 
