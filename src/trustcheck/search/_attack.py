@@ -25,6 +25,8 @@ Ask = Callable[["pd.DataFrame", np.ndarray], np.ndarray]
 #: Donors kept per row; those a search starts from; points asked per row in a random
 #: round; rounds without a new point after which it ends.
 DONORS, STARTS, BATCH, IDLE = 12, 3, 12, 5
+#: A round guided by scores follows so many random ones.
+GUIDED = 6
 #: Points of a random round that lean on the slope of the last answers, and how many those are.
 LEAN, TRAIL = 3, 48
 #: Margins above this are ties, up to rounding.
@@ -182,7 +184,7 @@ def _search(
         rows, spent = every[search.left[every] > 0], search.used.sum()
         if not rows.size or idle == IDLE:
             break
-        if guided and turn % 3 == 0:
+        if guided and turn % GUIDED == 0:
             able = rows[np.isfinite(search.distance[rows]) & (search.left[rows] > 30)]
             _guided_round(search, able, search.best[able], search.margin[able], donors, rng)
         _random_round(search, rows, donors, reach, rng)
