@@ -97,6 +97,8 @@ def _notice(min_cell: int) -> str:
 
 def _finding(finding: Finding, report: Report, hidden: set[Group], least: int) -> Finding:
     """Return a finding without what could be recomputed, and without small counts."""
+    plain = tuple({k: v for k, v in row.items() if k != _COMPARED} for row in finding.rows)
+    finding = replace(finding, rows=plain)
     rows = _rows(finding, report, hidden, least)
     bare = replace(
         finding,
@@ -163,8 +165,7 @@ def _rows(finding: Finding, report: Report, hidden: set[Group], least: int) -> t
         if finding.id == "safety.slices":
             gone |= _nearly_equal(finding.rows, least)
         gone = _completed(finding.rows, gone, least)
-    bare = ({k: v for k, v in row.items() if k != _COMPARED} for row in finding.rows)
-    return tuple(_blank(row) if i in gone else row for i, row in enumerate(bare))
+    return tuple(_blank(row) if i in gone else row for i, row in enumerate(finding.rows))
 
 
 def _small(row: Row, least: int) -> bool:
