@@ -20,7 +20,8 @@ from trustcheck.types import Finding, Report, Verdict, VerdictStatus
 
 LINE = 60.0  # of the scores: where requirements are exactly met
 _WORST_FIRST = [VerdictStatus.FAIL, VerdictStatus.INCONCLUSIVE, VerdictStatus.PASS]
-_STEPS = (180, 90, 45, 20)  # runs that are drawn; the first number that fits is taken
+# Runs and findings that are drawn; the first pair that fits is taken.
+_STEPS = ((180, 90), (90, 90), (45, 90), (20, 90), (20, 45), (10, 20))
 
 
 def page(name: str, runs: Sequence[Any], numbers: Sequence[Any], latest: Report, home: Path) -> str:
@@ -37,8 +38,9 @@ def page(name: str, runs: Sequence[Any], numbers: Sequence[Any], latest: Report,
         Folder the page will stand in: links to reports start there.
     """
     said = ""
-    for most in _STEPS:
-        said = _html._render("history.html.j2", **_facts(name, runs, numbers, latest, home, most))  # noqa: SLF001
+    for most, findings in _STEPS:
+        facts = _facts(name, runs, numbers, latest, home, most, findings)
+        said = _html._render("history.html.j2", **facts)  # noqa: SLF001
         if len(said.encode()) <= _html.LARGEST:
             break
     return said
@@ -76,12 +78,19 @@ def remarks(run: Any, *, brief: bool = False) -> list[str]:
 
 
 def _facts(
-    name: str, runs: Sequence[Any], numbers: Sequence[Any], latest: Report, home: Path, most: int
+    name: str,
+    runs: Sequence[Any],
+    numbers: Sequence[Any],
+    latest: Report,
+    home: Path,
+    most: int,
+    most_findings: int,
 ) -> dict[str, Any]:
     drawn = runs[-most:]
     last = drawn[-1]
     since = next((r for r in reversed(list(runs)) if r.verdict != last.verdict), None)
     held = "in every run" if since is None else f"since {label(runs[list(runs).index(since) + 1])}"
+    found = _findings(drawn, numbers, latest)
     return {
         "style": _html._style("style.css"),  # noqa: SLF001
         "name": name,
@@ -94,7 +103,8 @@ def _facts(
             _run(run, home) | {"before": _word(before)} for run, before in changes(runs)[-20:]
         ],
         "dimensions": _dimensions(drawn, numbers),
-        "findings": _findings(drawn, numbers, latest),
+        "findings": [_trend(*parts) for parts in found[:most_findings]],
+        "left_out": len(found) - most_findings,
         "runs": [_run(run, home) for run in reversed(drawn)],
         "icons": [(Markup(icon(s)), word) for s, word in _view.WORDS.items()],  # noqa: S704 - ours
     }
@@ -164,20 +174,28 @@ def _point(run: Any, found: Any) -> Point:
     return Point(label(run), found.value, found.low, found.high, found.status)
 
 
-def _findings(runs: Sequence[Any], numbers: Sequence[Any], latest: Report) -> list[dict[str, Any]]:
-    """Return the trend of each number that is judged, worst verdict first, and of each headline."""
+def _findings(
+    runs: Sequence[Any], numbers: Sequence[Any], latest: Report
+) -> list[tuple[Finding, str, Verdict | None, list[Point]]]:
+    """Return each number that is judged, worst verdict first, then each other headline."""
     by_run = {(n.key, n.metric, n.run): n for n in numbers if n.kind == "finding"}
     asked: dict[tuple[str, str], Verdict | None] = {(v.key, v.metric): v for v in latest.verdicts}
     judged = {key for key, _ in asked}
-    asked |= {(f.key, f.headline): None for f in latest.findings.values() if f.key not in judged}
+    known = dict(latest.findings)
+    asked |= {(f.key, f.headline): None for f in known.values() if f.key not in judged}
     made = []
     for (key, metric), verdict in asked.items():
-        finding = dict(latest.findings).get(key)
         found = [by_run.get((key, metric, run.number)) for run in runs]
-        if finding is not None and any(n is not None and n.value is not None for n in found):
+        if key in known and any(n is not None and n.value is not None for n in found):
             points = [_point(run, n) for run, n in zip(runs, found, strict=True)]
-            made.append(_trend(finding, metric, verdict, points))
-    return sorted(made, key=lambda card: card["place"])
+            made.append((known[key], metric, verdict, points))
+    return sorted(made, key=lambda parts: _place(parts[2]))
+
+
+def _place(verdict: Verdict | None) -> int:
+    if verdict is None or verdict.status not in _WORST_FIRST:
+        return len(_WORST_FIRST)
+    return _WORST_FIRST.index(verdict.status)
 
 
 def _trend(
@@ -191,7 +209,6 @@ def _trend(
         limits = [x for x in (requirement.at_least, requirement.at_most) if x is not None]
     status = None if verdict is None else verdict.status
     return {
-        "place": _WORST_FIRST.index(status) if status in _WORST_FIRST else len(_WORST_FIRST),
         "title": finding.title,
         "detail": finding.key.partition("[")[2].removesuffix("]"),
         "metric": metric_name(metric),
