@@ -173,8 +173,11 @@ def _growing(
         limit=max(limit, 0.0),
         groups=int((sizes[:, e] > 0).sum()),
     )
-    seen = f"from {least:.3g} on" if math.isfinite(least) else "at no size"
-    present = f"The present rows would show a gap of these two to exceed {limit:.3g} {seen}."
+    present = (
+        f"The present rows would show a gap of these two to exceed {limit:.3g} from {least:.3g} on."
+        if math.isfinite(least)
+        else f"The present rows are too few to show that any gap of these two exceeds {limit:.3g}."
+    )
     if need is None or not need.more:
         return None, None, f"No number of rows is likely to settle it. {present}"
     start = need.event * len(sizes)
@@ -184,8 +187,9 @@ def _growing(
     names = [repr(_group_name(finding, g)) for g, _ in need.more]
     event = finding.rows[start].get("event") if start < len(finding.rows) else None
     told = [f"{rows[0]:,} more rows of group {names[0]}" + (f" among {event!r}" if event else "")]
-    told += [f"{more:,} of {name}" for more, name in zip(rows[1:3], names[1:3], strict=True)]
-    if rest := rows[3:]:
+    shown = 3 if len(rows) > 4 else 4
+    told += [f"{m:,} of {name}" for m, name in zip(rows[1:shown], names[1:shown], strict=True)]
+    if rest := rows[shown:]:
         told.append(f"{sum(rest):,} of {len(rest)} other groups")
     chance = "with a chance of 80 %, unless the true gap is within 20 % of the limit"
     listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

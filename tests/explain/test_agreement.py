@@ -39,7 +39,8 @@ def test_an_additive_twin_agrees_wholly_in_all_seeds():
     # Each feature's part is then the same in every order, and the donors are the same too.
     for seed in range(20):
         finding = agreement(black_box(additive, seed))
-        assert (finding.value, finding.low) == pytest.approx((1, 1))
+        assert finding.value == pytest.approx(1)
+        assert 0.9 < finding.low < 1  # rows not looked at might disagree
         assert finding.metrics["top_features"].value == 1
 
 

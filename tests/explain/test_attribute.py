@@ -32,8 +32,9 @@ from sklearn.svm import LinearSVC
 import trustcheck as tc
 from trustcheck.explain._attribute import additivity_error
 from trustcheck.explain._attribute import explain as explain_rows
-from trustcheck.explain._encoded import encode, unwrap
+from trustcheck.explain._encoded import encode
 from trustcheck.explain._swap import Swap
+from trustcheck.search._pipeline import unwrap
 from trustcheck.types import InputError, NotMeasurable
 
 TEXT, NUMBER = make_column_selector(dtype_exclude=np.number), make_column_selector(dtype_include=np.number)  # fmt: skip

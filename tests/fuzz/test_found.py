@@ -3,10 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import trustcheck as tc
 from trustcheck import drift, explain, fairness, privacy, reliability, robustness, safety
-from trustcheck.stats import agreement, distances
+from trustcheck.explain import _encoded as encoded
+from trustcheck.explain._swap import Swap
+from trustcheck.stats import agreement, degradation, distances, intervals
 
 
 def first_column(X):
@@ -153,3 +159,37 @@ def test_equal_labels_have_no_spread_even_if_their_mean_is_rounded():
     y = np.full(20, 0.1 + 0.2)
     subject = tc.Subject.from_predictions(y, y + 1, sample_weight=[0.1, 0.7] * 10)
     assert "same true value" in reliability.performance(subject).reason
+
+
+def test_perfect_agreement_of_some_rows_is_no_proof_for_all():
+    got = agreement.beyond_chance(np.zeros(20), np.ones(20))
+    assert got.value == 1
+    assert got.low == pytest.approx(intervals.wilson(20, 20).low)
+
+
+def test_skill_that_no_row_lost_may_yet_be_lost_by_others():
+    got = degradation.kept_share(np.ones(20), np.ones(20))
+    assert got.value == 1
+    assert got.low == pytest.approx(intervals.wilson(20, 20).low)
+
+
+@pytest.mark.parametrize("seed", range(4))  # both orders of the donors
+def test_encoded_columns_are_traced_where_rows_and_donors_are_few(seed):
+    # In one order each row meets only the donor that is like it in one column.
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"a": rng.normal(size=60), "sex": ["f", "m"] * 30, "kind": ["x", "y"] * 30})
+    encode = make_column_transformer((OneHotEncoder(), ["sex", "kind"]), remainder="passthrough")
+    y = (X["a"] > 0).astype(int)
+    model = make_pipeline(encode, LogisticRegression()).fit(X, y)
+    subject = tc.Subject(model, X, y, reference=(X[:2], y[:2]))
+    swap = Swap.draw(subject, np.arange(6), rng)
+    rows, _, owner = encoded.encode(swap, [model[0]], rng)
+    assert rows.shape == (6, 5)
+    assert owner.tolist() == [1, 1, 2, 2, 0]
+
+
+def test_what_runs_last_is_shown_with_its_pillar():
+    y = [0, 1] * 60
+    subject = tc.Subject.from_predictions(y, y, X=numbered(120))
+    said = str(tc.evaluate(subject, show_progress=False))
+    assert sum(line == "reliability" for line in said.splitlines()) == 1

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows sent through the encoder at a time.
 _ENCODED = 4096
+#: Fewest pairs of a row and a donor that a column is tried on, where there are so many.
+_PAIRS = 64
 
 
 def encode(
@@ -50,9 +52,10 @@ def encode(
     rows, donors = table[:r], table[r:]
     if not steps:
         return rows, donors, np.arange(d)
-    # Every row and every donor takes part in the search for the owners, column by column.
-    pairs = max(r, m)
-    i, b = np.arange(pairs) % r, np.arange(pairs) % m
+    # Every row and every donor takes part in the search for the owners, column by column; where
+    # they are few, all pairs do, or rows may by chance meet only donors that are like them.
+    pairs = min(max(r, m, _PAIRS), r * m)
+    i, b = _met(pairs, r, m)
     owner = np.full(table.shape[1], -1)
     at_once = max(1, _ENCODED // pairs)
     for start in range(0, d, at_once):
@@ -72,6 +75,13 @@ def encode(
     if orphan.any() or not _same(_encoded(swap, steps, i, b, mixed), want).all():
         raise NotMeasurable("its encoded columns cannot be traced to the original columns")
     return rows, donors, owner
+
+
+def _met(pairs: int, r: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return who meets whom: all of the longer side in turn, then again one place further on."""
+    around, turn = np.arange(pairs) % max(r, m), np.arange(pairs) // max(r, m)
+    other = (around + turn) % min(r, m)
+    return (around, other) if r >= m else (other, around)
 
 
 def _encoded(

@@ -95,18 +95,21 @@ def stability(
     own = agreement.concordance(swap.value[kept, None], value[kept, None], weights)
     if weights @ own[1] > 0:
         metrics["output_stability"] = beyond_chance(*own, about, _LIKE, -1.0)[0]
-    notes = (
+    notes = [
         about.note,
         f"Numbers moved by {epsilon:g} robust scales: {', '.join(moved)}; all else stayed.",
-        f"{int((~kept).sum())} copies with another predicted class are left out.",
-    )
+    ]
+    if lost := int((~kept).sum()):
+        notes.append(
+            f"Left out, as their copies got another predicted class: {lost} of {len(kept)} rows."
+        )
     drift = np.average((one - two) ** 2, axis=0, weights=weights)
     rows: list[dict[str, Any]] = [
         {"feature": name, "share": float(part)}
         for name, part in zip(subject.features, drift / (drift.sum() or 1.0), strict=True)
     ]
     ranked = sorted(rows, key=lambda row: (-row["share"], row["feature"]))
-    return Measurement(metrics, rows=tuple(ranked), notes=notes, picture="bars", **evidence)
+    return Measurement(metrics, rows=tuple(ranked), notes=tuple(notes), picture="bars", **evidence)
 
 
 def _answers(subject: Subject) -> np.ndarray:

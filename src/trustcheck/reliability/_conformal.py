@@ -193,7 +193,7 @@ def _rows(
 
 
 def _notes(worst: str, names: Iterable[str], coverage: np.ndarray, band: Band) -> Iterator[str]:
-    yield f"Covered least: {worst}."
+    yield f"Covered least: {worst!r}."
     below = [name for name, c, low in zip(names, coverage, band[0], strict=True) if c < low]
     if below:
         yield f"Covered less than chance explains: {', '.join(below)}."

@@ -95,6 +95,8 @@ def entries(report: Report) -> list[Entry]:
     for verdict in report.verdicts:
         by_key.setdefault(verdict.key, []).append(verdict)
     keys = list(dict.fromkeys([*report.findings, *by_key]))
+    pillars = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+    keys.sort(key=lambda key: pillars.index(key.partition(".")[0]))  # what ran last is not alone
     found = []
     for i, key in enumerate(keys, 1):
         ranked = sorted(by_key.get(key, ()), key=lambda v: _WORST_FIRST.index(v.status))

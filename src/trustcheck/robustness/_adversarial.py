@@ -317,7 +317,7 @@ def _measure(
         metrics["verified"] = share_of(
             chosen,
             chosen.proven(proven, epsilon),
-            "share of rows answered right, proven to stay so",
+            "the same, but proven for every change",
         )
     metrics |= {
         "random_search": share_of(

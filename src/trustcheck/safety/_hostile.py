@@ -269,5 +269,6 @@ def _notes(subject: Subject, silent: dict[str, int], columns: int, rows: int) ->
     if subject.context.guard is None:
         yield "No guard was given (context=tc.Context(guard=...)), so the model stands alone."
     if columns < len(subject.features):
-        yield f"{columns} of the {len(subject.features)} columns were drawn at random and broken."
-    yield f"Each case is {rows} row(s); the share is exact for the kinds tried, not an estimate."
+        yield f"Broken were {columns} of the {len(subject.features)} columns, drawn at random."
+    each = "1 row" if rows == 1 else f"{rows} rows"
+    yield f"Each case is {each}; the share is exact for the kinds tried, not an estimate."

@@ -3,9 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trustcheck.stats.intervals import Interval, ratio_of_means
+from trustcheck.stats.intervals import Interval, bounded_mean, ratio_of_means
 
 Floats = NDArray[np.float64]
+
+#: What no row misses by more than is a matter of rounding, as a share of what chance would miss by.
+_ROUNDED = 1e-9
 
 
 def beyond_chance(
@@ -35,7 +38,8 @@ def beyond_chance(
     Returns
     -------
     Interval
-        At most 1.
+        At most 1. Where no row misses, the spread says nothing, and the lower end is Wilson's for
+        rows of which none missed as far as chance would.
 
     Raises
     ------
@@ -53,6 +57,9 @@ def beyond_chance(
     """
     got = ratio_of_means(miss, chance, weights=weights, clusters=clusters, level=level)
     ends = np.array([1 - got.value, 1 - got.high, 1 - got.low])
+    counted = np.asarray(chance, dtype=float) * (1.0 if weights is None else np.asarray(weights))
+    if got.value < _ROUNDED and np.max(miss) < _ROUNDED * np.max(chance):
+        ends[1] -= bounded_mean(0 * counted, weights=counted, clusters=clusters, level=level).high
     return Interval(*np.clip(ends, least, 1.0).tolist())
 
 

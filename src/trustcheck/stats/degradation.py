@@ -179,7 +179,8 @@ def kept_share(
     -------
     Interval or None
         Inside [0, 1]; None where the clean lead is not clearly above 0 (the lower end of its 95 %
-        interval is not), since the share then means nothing.
+        interval is not), since the share then means nothing. Where no row differs, the spread says
+        nothing, and the lower end is Wilson's for rows of which none lost its part.
 
     Examples
     --------
@@ -192,4 +193,7 @@ def kept_share(
     if not mean(clean, weights=weights, clusters=clusters).low > 0:
         return None
     got = ratio_of_means(disturbed, clean, weights=weights, clusters=clusters)
+    if np.array_equal(disturbed, clean):
+        part = np.maximum(clean, 0.0) * (1.0 if weights is None else np.asarray(weights))
+        got = bounded_mean(np.ones(len(part)), weights=part, clusters=clusters)
     return Interval(*(float(np.clip(end, 0.0, 1.0)) for end in got))
