@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +88,7 @@ def read(
     Grid or str
         The reason, in plain words, if it is no tree ensemble or cannot be read.
     """
+    space = replace(space, relations=())
     steps = _pipeline.read(model, reference, send)
     if isinstance(steps, str):
         return steps

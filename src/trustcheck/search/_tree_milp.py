@@ -14,7 +14,7 @@ from trustcheck.search._tree_bound import Flips
 #: Most leaves it is given, and what the solver's tolerances may cost, relative to a size.
 LEAVES, TOLERANCE = 1_800, 1e-5
 #: Points that turn out not to flip, by the solver's tolerances, and are ruled out.
-_RULED_OUT = 2
+_RULED_OUT = 1
 
 
 class Optimum(NamedTuple):
