@@ -110,3 +110,16 @@ def test_short_counts_cells_not_characters():
 )  # fmt: skip
 def test_numbers_are_easy_to_read(value, said):
     assert _text.number(value) == said
+
+
+def test_the_first_screen_says_the_first_thing_that_would_settle_it(
+    make_report, make_finding, make_verdict
+):
+    from trustcheck.report import _view
+    from trustcheck.types import VerdictStatus
+
+    made = make_finding()
+    said = f"inconclusive: gap [{made.key}]. About 93 more rows would settle it. And so on."
+    judged = make_verdict(made, VerdictStatus.INCONCLUSIVE, message=said)
+    (answer,) = _view.answers(make_report([made], [judged]))[VerdictStatus.INCONCLUSIVE]
+    assert answer.said == "About 93 more rows would settle it."

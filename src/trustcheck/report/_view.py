@@ -342,7 +342,8 @@ def answers(report: Report) -> dict[VerdictStatus, list[Answer]]:
 
 def _answer(entry: Entry, verdict: Verdict) -> str:
     if verdict.status is OPEN:
-        return settles(verdict).removeprefix("But ")
+        first, more, _ = settles(verdict).removeprefix("But ").partition(". ")
+        return first + more.rstrip()
     if verdict.status is UNMEASURED:
         return why(verdict).removeprefix("was ").removeprefix("skipped: ")
     got = judged(entry)
