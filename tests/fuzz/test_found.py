@@ -193,3 +193,31 @@ def test_what_runs_last_is_shown_with_its_pillar():
     subject = tc.Subject.from_predictions(y, y, X=numbered(120))
     said = str(tc.evaluate(subject, show_progress=False))
     assert sum(line == "reliability" for line in said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("probe", [reliability.generalisation, reliability.churn])
+def test_a_reference_of_one_class_is_no_crash(probe):
+    X = numbered(40)
+    y = np.arange(40) % 2
+    model = LogisticRegression().fit(X.to_numpy(), y)
+    found = probe(tc.Subject(model, X, y, reference=(X, 0 * y), classes=[0, 1]))
+    assert found.status == "skipped"
+    assert "the same" in found.reason
+
+
+def test_cells_that_hold_lists_are_named_where_a_probe_stumbles_over_them():
+    X = pd.DataFrame({"a": np.arange(200.0), "tags": [["x"]] * 200})
+    model = lambda frame: (frame["a"] > 90).to_numpy().astype(int)  # noqa: E731
+    report = tc.evaluate(tc.Subject(model, X, model(X)), safety.slices, show_progress=False)
+    assert "column 'tags' holds values of kind list" in report.findings["safety.slices"].reason
+
+
+def test_a_column_of_another_kind_than_in_the_reference_is_named_where_a_probe_stumbles_over_it():
+    X = pd.DataFrame({"a": np.arange(200.0), "b": np.arange(200) % 7})
+    now = X.assign(a=X["a"].astype(str))
+    model = lambda frame: (frame["b"] > 3).to_numpy().astype(int)  # noqa: E731
+    subject = tc.Subject(model, now, model(X), reference=(X, model(X)))
+    report = tc.evaluate(subject, [robustness.faults, safety.slices], show_progress=False)
+    reasons = [f.reason for f in report.findings.values() if f.status == "error"]
+    assert reasons
+    assert all("column 'a' holds text, but numbers in the reference" in said for said in reasons)

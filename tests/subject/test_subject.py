@@ -122,6 +122,8 @@ BAD = {
     "only zero weights": (lambda: tc.Subject(FITTED, X, Y, sample_weight=np.zeros(100)), "every sample_weight is 0"),
     "an unknown sensitive column": (lambda: tc.Subject(FITTED, X, Y, sensitive=["sex"]), "'sex', but X has no such column"),
     "a reference without a column": (lambda: tc.Subject(FITTED, X, Y, reference=X[["a"]]), "reference has no column 'b'"),
+    "a row that belongs to nobody": (lambda: tc.Subject(FITTED, X, Y, cluster=np.where(Y.index == 3, np.nan, 1.0)), "cluster is missing in 1 row(s), the first at position 3"),
+    "columns under other names": (lambda: tc.Subject(FITTED, X.to_numpy(), Y), "it has 'x0', 'x1': give it the model's own names"),
     "an unknown task": (lambda: tc.Subject(FITTED, X, Y, task="ranking"), "task must be"),
 }  # fmt: skip
 

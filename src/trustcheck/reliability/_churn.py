@@ -73,6 +73,8 @@ def churn(
         raise InputError("fits must be at least 3 and rows at least 10")
     past = subject.reference
     size = past.n if rows is None else min(rows, past.n)
+    if subject.task != "regression" and len(np.unique(past.truth)) < 2:
+        raise NotMeasurable("every reference row has the same true class: nothing to learn from")
     pool = past.sample(size, rng)
     asked = subject.sample(ASKED, rng)
     if len(asked) < 2:

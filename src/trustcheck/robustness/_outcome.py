@@ -266,7 +266,7 @@ def notes(
     beaten = int((searched & (found.blind <= epsilon) & (found.distance > epsilon)).sum())
     if beaten:
         yield (
-            f"Alarm: random changes flipped {beaten} row(s) that the search did not flip within"
+            f"Alarm: of the rows that the search did not flip, random changes flipped {beaten} within"
             " epsilon (they count as flipped). The model's answers may mislead a search, so do not"
             " rely on the share that stays."
         )

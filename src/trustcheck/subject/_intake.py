@@ -64,6 +64,8 @@ def feature_names(
             if set(absent) & set(groups.columns)
             else ""
         )
+        if len(absent) == len(names) == frame.shape[1]:
+            held = f"; it has {', '.join(map(repr, frame.columns))}: give it the model's own names"
         raise InputError(
             f"X has no column {', '.join(map(repr, absent))}, which the model reads{held}"
         )
@@ -117,6 +119,17 @@ def weights(sample_weight: Any, n: int, index: Any) -> np.ndarray:
     if not values.any():
         raise InputError("every sample_weight is 0; no row would count")
     return values
+
+
+def clusters(given: Any, frame: pd.DataFrame, index: Any) -> Any:
+    """Return which rows belong together; every row has to say."""
+    belongs = column_or_vector(given, frame, "cluster", index)
+    if belongs is not None and (missing := belongs.isna().to_numpy()).any():
+        raise InputError(
+            f"cluster is missing in {int(missing.sum())} row(s), the first at position"
+            f" {int(np.argmax(missing))}; give a row that belongs to no other a number of its own"
+        )
+    return belongs
 
 
 def column_or_vector(given: Any, frame: pd.DataFrame, what: str, index: Any) -> Any:

@@ -553,7 +553,13 @@ class Subject:
     def suspects(self) -> list[str]:
         """Say which columns of the given data hold what models often cannot take."""
         frame = self._data.frame
-        return [] if frame is None else _table.suspects(frame[self.features])
+        if frame is None:
+            return []
+        found = _table.suspects(frame[self.features])
+        past = None if self._reference is None else self._reference.frame
+        if past is not None:
+            found += _table.changed_kinds(frame[self.features], past[self.features])
+        return found
 
     def card(self) -> dict[str, Any]:
         """Return names, shapes and hashes: what a report says about its subject."""

@@ -210,7 +210,12 @@ def suspects(frame: Frame) -> list[str]:
             found.append(f"column {name!r} is missing in every row: drop or fill it")
         elif column.dtype == object:
             kinds = sorted({type(value).__name__ for value in column.dropna()})
-            if len(kinds) > 1:
+            if nested := sorted({"list", "dict", "set", "ndarray"} & set(kinds)):
+                found.append(
+                    f"column {name!r} holds values of kind {' and '.join(nested)}: spread them"
+                    " over columns of plain values"
+                )
+            elif len(kinds) > 1:
                 found.append(f"column {name!r} mixes {' and '.join(kinds)}: convert it to one kind")
         elif pd.api.types.is_float_dtype(column.dtype):
             infinite = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
@@ -220,6 +225,37 @@ def suspects(frame: Frame) -> list[str]:
                     f" the first at position {int(np.argmax(infinite))}: replace them"
                 )
     return found
+
+
+def changed_kinds(frame: Frame, reference: Frame) -> list[str]:
+    """Say which columns hold another kind of values than in the reference.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> changed_kinds(pd.DataFrame({"a": ["1"]}), pd.DataFrame({"a": [1]}))
+    ["column 'a' holds text, but numbers in the reference: convert it to one kind in both"]
+    """
+    held = {name: (_held(frame[name]), _held(reference[name])) for name in frame.columns}
+    return [
+        f"column {name!r} holds {now}, but {then} in the reference: convert it to one kind in both"
+        for name, (now, then) in held.items()
+        if now and then and now != then
+    ]
+
+
+def _held(column: pd.Series) -> str:
+    """Return in words what a column holds; nothing where it holds nothing, or what is not clear."""
+    import pandas as pd
+
+    dtype = column.dtype
+    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
+        return "numbers" if column.notna().any() else ""
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "times" if getattr(dtype, "tz", None) is None else "times in a zone"
+    if pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype):
+        return "text" if pd.api.types.infer_dtype(column.dropna()) == "string" else ""
+    return ""
 
 
 def row_keys(frame: Frame, extras: list[Any]) -> np.ndarray:

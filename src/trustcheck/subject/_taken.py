@@ -77,7 +77,7 @@ def take(
     )
     read = _intake.feature_names(features, model, frame, groups)
     weights = None if sample_weight is None else _intake.weights(sample_weight, n, index)
-    belongs = _intake.column_or_vector(cluster, frame, "cluster", index)
+    belongs = _intake.clusters(cluster, frame, index)
     extras: dict[str, Any] = {f"group {name}": groups[name] for name in groups.columns}
     extras |= {"weight": weights} if weights is not None else {}
     extras |= {"cluster": belongs} if belongs is not None else {}
@@ -96,7 +96,7 @@ def take(
         features=read,
         groups=groups,
         weights=weights,
-        clusters=None if belongs is None else pd.factorize(belongs, use_na_sentinel=False)[0],
+        clusters=None if belongs is None else pd.factorize(belongs)[0],
         time=_intake.column_or_vector(time, frame, "time", index),
         schema=Schema([]) if source.frame is None else _intake.schema(schema, source),
     )
