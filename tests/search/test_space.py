@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from trustcheck.search._check import violations
 from trustcheck.search._space import Space
 from trustcheck.subject import Schema, col
+from trustcheck.subject._relations import values_of
 
 
 def mixed(n=60, seed=0):
@@ -147,3 +148,22 @@ def test_points_pulled_in_keep_relations_groups_and_directions(seed, norm, radiu
         if not old
     )
     assert space.changed(rows, pulled).any()
+
+
+def test_what_relations_read_is_what_the_decoded_rows_hold():
+    frame, schema = related()
+    frame["half"] = frame["rate"].astype("float32")
+    schema = Schema(list(Schema.infer(frame).values()), schema.relations, schema.one_hot)
+    schema = schema.relate(col("half") <= 9)
+    space = space_of(frame[:20], schema)
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.arange(20), 5)
+    points = space.own[rows] + rng.standard_normal((100, len(space.names))) * space.scale
+    levels = [max(len(f.levels), 1) for f in space.features]
+    points = np.where(space.categorical, rng.integers(levels, size=points.shape), points)
+    points = np.where(space.whole, np.rint(points), points)
+    values = space.values(rows, points)
+    expected = values_of(space.decode(rows, points), frozenset(values))
+    assert {"total", "status", "c_1", "half"} <= set(values)
+    for name, column in values.items():
+        assert (column == expected[name]).all(), name

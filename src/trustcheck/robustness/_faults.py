@@ -226,7 +226,7 @@ def _twice(subject: Subject, rows: np.ndarray) -> _Pool:
     rows = rows[: len(reply.answers) // 2]
     answers = reply.answers[: 2 * len(rows)]
     ruler = ruler_for(subject, np.repeat(rows, 2), any_weight=True)
-    kept = (ruler.distance(answers).reshape(-1, 2) <= SAME).all(axis=1)
+    kept = np.all(ruler.distance(answers).reshape(-1, 2) <= SAME, axis=1)
     return _pool(subject, [_Cell("", "duplicated", rows, Reply(answers[::2]), kept)])
 
 

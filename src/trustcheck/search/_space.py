@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,11 +169,30 @@ class Space:
                 frame[feature.name] = _write(frame[feature.name], feature, at, points[at, j])
         return frame
 
+    @cached_property
+    def _given(self) -> dict[str, np.ndarray]:
+        """The columns that relations read, of the rows as they are."""
+        return values_of(self.frame, frozenset().union(*(r.columns for r in self.relations)))
+
     def values(self, rows: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return the columns that relations read, as :func:`values_of` gives them."""
-        return values_of(
-            self.decode(rows, points), frozenset().union(*(r.columns for r in self.relations))
-        )
+        changed, owners = self.changed(rows, points), self.owners
+        found = {}
+        for name, given in self._given.items():
+            found[name] = given[rows]
+            if name not in owners or not changed[:, owners[name]].any():
+                continue
+            j = owners[name]
+            at, feature = np.flatnonzero(changed[:, j]), self.features[j]
+            codes = points[at, j]
+            if feature.name in self.groups:
+                codes = codes == self.groups[feature.name].columns.index(name)
+            elif self.categorical[j]:
+                codes = np.array([*feature.levels, None], dtype=object)[codes.astype(int)]
+            else:
+                codes = codes.astype(_numpy_dtype(self.frame[name]))
+            found[name][at] = codes.astype(given.dtype)
+        return found
 
     def valid(self, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Whether points keep every relation, shape (q,)."""
