@@ -127,6 +127,8 @@ def test_misuse_is_told_with_a_remedy():
     assert "no metric was named" in finding.reason
     with pytest.raises(tc.InputError, match="did you mean 'f1_score'"):
         fairness.user_metric(subject, metric="f1_scor")
+    with pytest.raises(tc.InputError, match="metrics of scores are fairness.auc_parity"):
+        fairness.user_metric(subject, metric="roc_auc_score")
     with pytest.raises(tc.InputError, match="counts rows"):
         fairness.user_metric(subject, metric=lambda y, p: float((y == p).sum()))
     with pytest.raises(tc.InputError, match="one number"):

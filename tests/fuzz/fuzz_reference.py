@@ -95,6 +95,16 @@ def predictive_parity(
     return largest_gap(groups, weights, events)
 
 
+def negative_predictive_parity(
+    groups: Rows, truth: Rows, predictions: Rows, classes: Rows, weights: Sequence[float]
+) -> float | None:
+    events = [
+        (lambda i, c=c: truth[i] != c, lambda i, c=c: predictions[i] != c)
+        for c in favourable(classes)
+    ]
+    return largest_gap(groups, weights, events)
+
+
 def accuracy_parity(
     groups: Rows, truth: Rows, predictions: Rows, classes: Rows, weights: Sequence[float]
 ) -> float | None:
@@ -150,8 +160,35 @@ def auc(truth: Rows, chances: Rows, classes: Rows) -> float:
     at = classes.index(max(classes))
     above = [row[at] for row, label in zip(chances, truth, strict=True) if label == classes[at]]
     below = [row[at] for row, label in zip(chances, truth, strict=True) if label != classes[at]]
-    won = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a in above for b in below)
-    return won / (len(above) * len(below))
+    return won(above, below)
+
+
+def won(above: Sequence[float], below: Sequence[float]) -> float:
+    """Return the share of pairs in which the first is larger, ties counting half."""
+    pairs = [1.0 if a > b else 0.5 if a == b else 0.0 for a in above for b in below]
+    return sum(pairs) / len(pairs)
+
+
+def cross_auc(groups: Rows, truth: Rows, chances: Rows, classes: Rows) -> float | None:
+    """Return the largest difference between one group's AUC over another, and the reverse."""
+    at = classes.index(max(classes))
+    sides = []
+    for group in set(groups):
+        rows = [i for i in range(len(groups)) if groups[i] == group]
+        up = [chances[i][at] for i in rows if truth[i] == classes[at]]
+        down = [chances[i][at] for i in rows if truth[i] != classes[at]]
+        if up and down:
+            sides.append((up, down))
+    found = [abs(won(a[0], b[1]) - won(b[0], a[1])) for a, b in combinations(sides, 2)]
+    return max(found) if found else None
+
+
+def failure_auc(truth: Rows, predictions: Rows, chances: Rows) -> float | None:
+    """Return the chance that a wrong answer is stated with less confidence than a right one."""
+    sure = [max(row) for row in chances]
+    right = [s for s, t, p in zip(sure, truth, predictions, strict=True) if t == p]
+    wrong = [s for s, t, p in zip(sure, truth, predictions, strict=True) if t != p]
+    return won(right, wrong) if right and wrong else None
 
 
 def squared_skill(

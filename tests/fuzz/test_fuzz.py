@@ -32,6 +32,7 @@ GAPS = (
     "predictive_equality",
     "equalized_odds",
     "predictive_parity",
+    "negative_predictive_parity",
     "accuracy_parity",
 )
 
@@ -116,7 +117,11 @@ def every_fault_named(report, case):
         refused = isinstance(finding.exception, tc.InputError)
         models = isinstance(finding.exception, RefusedError)
         if case.sound:  # only measurements taken for groups may be refused
-            refused = refused and any(name in finding.key for name in case.refused_groups)
+            of = list(case.refused_groups)
+            refused = refused and (
+                any(name in finding.key for name in of)
+                or (finding.id == "fairness.intersections" and bool(of))  # of every group at once
+            )
             models = False
         if not (refused or models):
             raise AssertionError(f"{finding.key}: {finding.reason}") from finding.exception
@@ -191,6 +196,12 @@ def numbers_right(report, subject, case):
         for name in GAPS:
             want = getattr(slow, name)(groups, truth, case.predictions, classes, weights)
             same(f"fairness.{name}{suffix}", want)
+        if len(classes) == 2 and case.chances is not None and case.clusters is None:
+            want = slow.cross_auc(groups, truth, case.chances, classes)
+            same(f"fairness.cross_auc{suffix}", want)
+    if classes and truth is not None and case.chances is not None and case.clusters is None:
+        want = slow.failure_auc(truth, case.predictions, case.chances)
+        same("reliability.selective", want)
     if truth is not None:
         key = "reliability.performance"
         if classes:

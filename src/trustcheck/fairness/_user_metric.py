@@ -140,6 +140,8 @@ def _resolve(metric: str | Metric, subject: Subject) -> tuple[str, Metric, str]:
     if not inspect.isfunction(found) or not {"y_true", "y_pred"} <= set(_parameters(found)):
         near = difflib.get_close_matches(metric, sklearn.metrics.__all__, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
+        if near == [metric]:  # there, but of other arguments
+            hint = "; metrics of scores are fairness.auc_parity and fairness.mean_score"
         raise InputError(f"{metric!r} is no metric f(y_true, y_pred) of sklearn.metrics{hint}")
     takes, settings = _parameters(found), dict[str, Any]()
     if "pos_label" in takes and subject.task == "binary":

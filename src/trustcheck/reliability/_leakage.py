@@ -224,7 +224,9 @@ def _binned(before: pd.Series, now: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if not numeric or pd.concat([before, now]).nunique() <= BINS:
         return _codes(before, now)
     a, b = _floats(before), _floats(now)
-    edges = np.unique(np.nanquantile(a, np.linspace(0, 1, BINS + 1)[1:-1]))
+    # Edges are values that occur: between infinite ones there is nothing.
+    at = np.linspace(0, 1, BINS + 1)[1:-1]
+    edges = np.unique(np.nanquantile(a, at, method="inverted_cdf"))
     cut = [np.where(np.isnan(x), 0, np.searchsorted(edges, x, side="right") + 1) for x in (a, b)]
     return cut[0], cut[1]
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from trustcheck.report import _view
 from trustcheck.report._text import cells, clean, number, short
 from trustcheck.report._view import Entry
-from trustcheck.types import Report, Score, Status, VerdictStatus
+from trustcheck.types import Report, Score, Status, Verdict, VerdictStatus
 
 _STYLES = {
     VerdictStatus.PASS: "green",
@@ -74,7 +74,7 @@ def _print(console: Console, report: Report) -> None:
     lines = [
         (
             _view.SYMBOLS[verdict.status],
-            f"{''.join(entry.label)}: {_view.settles(verdict) or _said(entry)}",
+            f"{''.join(entry.label)}: {_brief(verdict) or _said(entry)}",
             _STYLES[verdict.status],
         )
         for entry, verdict in shown
@@ -101,9 +101,16 @@ def _reasons(console: Console, lines: list[tuple[str, str, str]]) -> None:
         console.print(table)
 
 
+def _brief(verdict: Verdict) -> str:
+    """Return what would settle it, without what the present rows would show: the report has it."""
+    return _view.settles(verdict).partition(" The present rows ")[0]
+
+
 def _said(entry: Entry) -> str:
     got = _view.judged(entry)
     limit = _view.limit_text(entry.verdict)
+    if got is None and entry.finding is not None and entry.finding.reason:
+        return entry.finding.reason
     return f"{_view.measured_text(got[1])}, asked {limit}" if got else limit
 
 

@@ -66,10 +66,14 @@ class CountTable:
             variance = (1 - share) ** 2 * hit_2 + share**2 * miss_2
         else:
             variance, kish = self._clustered(hit, denominator, share)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            n = np.where(variance > 0, share * (1 - share) * size**2 / variance, kish)
         rows = self.rows[:, denominator].sum(axis=1)
-        if self.clusters is None and np.array_equal(self.weight, self.rows):
+        spread = share * (1 - share) * size**2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # Residuals of one cluster, or of clusters in balance, add up to 0 but for rounding.
+            n = np.where(variance * rows > 1e-12 * spread, spread / variance, kish)
+        if self.clusters is not None:
+            n = np.minimum(n, rows)
+        elif np.array_equal(self.weight, self.rows):
             n = rows.astype(float)  # exact, not up to rounding
         return share * n, n
 
