@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 if TYPE_CHECKING:
     from trustcheck.search._space import Space
@@ -14,6 +15,8 @@ BEYOND = 1.5
 #: Ridges of the linear stand-ins, as parts of the mean variance: where columns say the same, the
 #: least ridge gives wild slopes.
 RIDGES = (1e-6, 0.3)
+#: Of the logistic stand-in: penalty of squared slopes, and steps.
+PENALTY, NEWTON = 3.0, 8
 
 
 def starts(
@@ -75,7 +78,10 @@ def nearest(space: Space, pool: np.ndarray, other: np.ndarray, count: int) -> np
 
 
 def _slopes(space: Space, pool: np.ndarray, graded: np.ndarray) -> list[np.ndarray]:
-    """Ridge regressions' slopes per robust scale of each number, (m or 1, d), one per ridge."""
+    """Linear stand-ins' slopes per robust scale of each number, (m or 1, d).
+
+    Ridge regressions; the last is logistic where answers are all or nothing.
+    """
     codes = np.where(space.categorical, np.nan, pool / space.scale)
     seen = np.isfinite(codes)
     mean = np.where(seen, codes, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
@@ -83,7 +89,24 @@ def _slopes(space: Space, pool: np.ndarray, graded: np.ndarray) -> list[np.ndarr
     gram = centred.T @ centred
     unit = np.trace(gram) / max(len(gram), 1)
     target = (graded - graded.mean(axis=1, keepdims=True)) @ centred
-    return [
+    found = [
         np.asarray(np.linalg.solve(gram + (ridge * unit + 1e-12) * np.eye(len(gram)), target.T).T)
         for ridge in RIDGES
     ]
+    if np.isin(graded, (0, 1)).all():
+        lines, back = np.unique(graded, axis=0, return_inverse=True)
+        found[-1] = np.stack([_logistic(centred, line) for line in lines])[np.ravel(back)]
+    return found
+
+
+def _logistic(centred: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the slopes of a penalised logistic regression, by Newton steps."""
+    table = np.column_stack([centred, np.ones(len(centred))])
+    penalty = np.diag(np.r_[np.full(centred.shape[1], PENALTY), 1e-6])
+    weights = np.zeros(table.shape[1])
+    for _ in range(NEWTON):
+        share = special.expit(np.clip(table @ weights, -30, 30))
+        slope = table.T @ (share - target) + penalty @ weights
+        curve = (table * (share * (1 - share))[:, None]).T @ table + penalty
+        weights = weights - np.linalg.solve(curve, slope)
+    return np.asarray(weights[:-1])
