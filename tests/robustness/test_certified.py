@@ -1,11 +1,17 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from lightgbm import LGBMClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from xgboost import XGBClassifier
 
 import trustcheck as tc
 from trustcheck.robustness import adversarial, certified
@@ -59,6 +65,8 @@ def test_a_model_without_a_margin_is_found_and_one_with_a_margin_stays_quiet(mak
         RandomForestClassifier(15, max_depth=5, random_state=0),
         HistGradientBoostingClassifier(max_iter=20, random_state=0),
         LogisticRegression(),
+        XGBClassifier(n_estimators=10, max_depth=3, random_state=0),
+        LGBMClassifier(n_estimators=10, num_leaves=6, verbose=-1),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -96,6 +104,18 @@ def test_a_regression_is_certified():
     shift = np.diff(np.quantile(3 * X["a"], [0.25, 0.75]))[0] / 1.349
     assert found.metrics["median_bound"].value == pytest.approx(shift / 3 / scale, rel=1e-4)
     assert found.value == 1
+
+
+def test_no_attack_moves_a_number_that_is_proven_to_stay():
+    X, _ = world()
+    model = GradientBoostingRegressor(n_estimators=20, random_state=0).fit(
+        X, X["a"] * 3 + X["b"] / 5
+    )
+    proof = certified(tc.Subject(model, X), rows=30, epsilon=0.5, shift=0.5)
+    asked = adversarial(
+        tc.Subject(model.predict, X, task="regression"), rows=30, epsilon=0.5, shift=0.5
+    )
+    assert 0 < proof.value <= asked.value
 
 
 def test_the_order_of_rows_changes_nothing():
