@@ -239,3 +239,18 @@ def test_infinite_cells_may_still_give_the_label_away():
     model = lambda frame: (frame["a"] == np.inf).to_numpy().astype(int)  # noqa: E731
     found = reliability.target_copies(tc.Subject(model, X, y, reference=(X, y)))
     assert found.value == 1
+
+
+def test_all_others_of_a_cell_are_summed_not_left_over():
+    predicted = np.arange(20) % 2
+    heavy = np.arange(20) == 19
+    subject = tc.Subject.from_predictions(
+        predicted,
+        predicted,
+        sensitive={"a": np.where(heavy, "y", "x"), "b": ["s", "t"] * 10},
+        sample_weight=np.where(heavy, 4e4, 1e-6),
+    )
+    found = fairness.intersections(subject)
+    assert np.isfinite(found.statistics["other_n"]).all()
+    row = next(row for row in found.rows if row["group"] == "y")
+    assert row["others"] == pytest.approx(9 / 19)

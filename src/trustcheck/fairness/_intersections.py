@@ -186,7 +186,8 @@ def _against_rest(table: CountTable, g: int) -> CountTable:
     """Return a table of two groups: one group, and all others."""
 
     def split(cells: np.ndarray) -> np.ndarray:
-        return np.stack([cells[g], cells.sum(axis=0) - cells[g]])
+        # Not the whole less the cell: what rounding leaves of a difference is nobody's.
+        return np.stack([cells[g], np.delete(cells, g, axis=0).sum(axis=0)])
 
     clusters = None
     if table.clusters is not None:
