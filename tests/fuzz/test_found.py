@@ -12,7 +12,9 @@ import trustcheck as tc
 from trustcheck import drift, explain, fairness, privacy, reliability, robustness, safety
 from trustcheck.explain import _encoded as encoded
 from trustcheck.explain._swap import Swap
+from trustcheck.search._space import Space
 from trustcheck.stats import agreement, counts, degradation, distances, intervals
+from trustcheck.subject._schema import Schema
 
 
 def first_column(X):
@@ -254,3 +256,10 @@ def test_all_others_of_a_cell_are_summed_not_left_over():
     assert np.isfinite(found.statistics["other_n"]).all()
     row = next(row for row in found.rows if row["group"] == "y")
     assert row["others"] == pytest.approx(1)
+
+
+def test_a_radius_without_end_is_no_overflow_where_numbers_are_large():
+    X = pd.DataFrame({"a": np.arange(20.0) * 1e12})
+    space = Space.of(X, Schema.infer(X), norm="linf", category=1.0)
+    rows, points = np.arange(20), X.to_numpy()[::-1]
+    assert (space.pull(rows, points, np.full(20, np.inf)) == points).all()

@@ -245,7 +245,8 @@ class Space:
         fixed = self.size(np.where(moved, units, 0.0))[:, None]
         points = np.where(moved & (fixed > radius), own, points)
         if self.norm == "linf":
-            most = np.minimum(radius, 1e300) * self.scale
+            with np.errstate(over="ignore"):  # as far as numbers go is far enough
+                most = np.minimum(radius, 1e300) * self.scale
             pulled = np.clip(points, own - most, own + most)
         else:
             room = np.sqrt(np.maximum(radius**2 - np.where(fixed > radius, 0.0, fixed) ** 2, 0.0))
