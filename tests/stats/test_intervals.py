@@ -422,6 +422,11 @@ def test_a_bounded_mean_holds_its_value_whatever_the_weights_and_clusters(table,
         assert 1 <= intervals.effective_size(v, weights=w, clusters=clusters) <= len(v) + 1e-9
 
 
+def test_one_cluster_is_one_row_whatever_the_rounding():
+    weights = [1.0, 1.5274266422864997, 61.599712486961145]
+    assert intervals.effective_size(np.zeros(3), weights=weights, clusters=np.zeros(3, int)) == 1
+
+
 def test_the_effective_size_under_weights_is_size_over_design_effect():
     source = rng()
     y, w = (source.random(5000) < 0.3).astype(float), source.lognormal(0, 0.7, 5000)

@@ -61,7 +61,7 @@ def agreement(subject: Subject, rng: np.random.Generator, *, method: str = "auto
     >>> from sklearn.linear_model import LinearRegression
     >>> X = np.random.default_rng(0).normal(size=(300, 4))
     >>> model = LinearRegression().fit(X, X @ [3.0, -1.0, 0.5, 0.0])
-    >>> agreement(tc.Subject(model, X, task="regression")).low > 0.9
+    >>> agreement(tc.Subject(model, X, task="regression")).value > 0.9
     True
     """
     if len(subject.features) < 2:

@@ -303,7 +303,7 @@ def _effective(
     variance, groups = _variance(share * (v - p), codes)
     if variance <= 1e-12 * spread / n or groups == 1:
         totals = share if codes is None else np.bincount(codes, share)
-        return p, float(1 / (totals @ totals))
+        return p, max(float(1 / (totals @ totals)), 1.0)
     few = special.stdtrit(n - 1, 0.5 + level / 2) / special.stdtrit(groups - 1, 0.5 + level / 2)
     size = float(n / (n - 1) * spread / variance * few**2)
     return p, min(max(size, 1.0), float(n * draws))

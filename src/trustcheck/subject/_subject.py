@@ -98,7 +98,7 @@ class Subject:
     >>> y = [0, 0, 1, 1]
     >>> subject = Subject(LogisticRegression().fit(X, y), X, y)
     >>> subject.task, subject.positive, sorted(subject.offers())
-    ('binary', 1, ['features', 'labels', 'model', 'predictions', 'scores'])
+    ('binary', 1, ['features', 'fit', 'labels', 'model', 'predictions', 'scores'])
     """
 
     def __init__(
