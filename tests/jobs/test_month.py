@@ -161,7 +161,7 @@ def warm(small, zygote, tmp_path):
     source = JOB_RUN.format(**facts, url=str(tmp_path / "warm.db"), keys=["w1"])
     zygote.warm(source)
     began = time.monotonic()
-    child = zygote.start(source.replace("w1", "w2', 'w3"))
+    child = zygote.start(source.replace("['w1']", "['w2', 'w3']"))
     assert zygote.wait(child) == 0
     return time.monotonic() - began
 
